@@ -1,0 +1,30 @@
+# The file suffix decides the target: src/<package>/*_test.cpp -> <package>_test; tests/<kind>/*_test.cpp -> <kind>_test.
+find_package(GTest REQUIRED)
+include(GoogleTest)
+
+function(aimeter_add_tests name timeout)
+  add_executable(${name} ${ARGN})
+  target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR})
+  target_compile_definitions(${name} PRIVATE AIMETER_SOURCE_DIR="${CMAKE_SOURCE_DIR}"
+                             AIMETER_BINARY_DIR="${CMAKE_BINARY_DIR}")
+  target_link_libraries(${name} PRIVATE aimeter_flags GTest::gmock GTest::gtest_main)
+  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT ${timeout})
+endfunction()
+
+foreach(package IN LISTS AIMETER_PACKAGES)
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS src/${package}/*_test.cpp)
+  if(sources)
+    aimeter_add_tests(${package}_test 120 ${sources})
+    target_link_libraries(${package}_test PRIVATE aimeter_pkg_${package})
+  endif()
+endforeach()
+
+foreach(kind contract property spec flow data tidy)
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS tests/${kind}/*_test.cpp)
+  if(sources)
+    aimeter_add_tests(${kind}_test 600 ${sources})
+    list(GET AIMETER_PACKAGES -1 top)
+    target_link_libraries(${kind}_test PRIVATE aimeter_pkg_${top})
+    add_dependencies(${kind}_test aimeter_cli)
+  endif()
+endforeach()

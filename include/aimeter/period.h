@@ -1,0 +1,60 @@
+// Package:       time
+// Units:         Instant (UTC, us); days for `rolling`.
+// Errors:        invalid_argument for an unknown zone, days outside 1..3660, a week start other than 0 or 1.
+// Thread safety: values; at() may be called from any thread.
+// Ownership:     none.
+//
+// A period is [start, end) in UTC instants. Boundaries are wall-clock times of a zone: one in a gap uses the
+// offset before the gap, one in an overlap is the earlier instant. Rolling alignment counts from the original
+// anchor, the day clamped to the month.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "aimeter/result.h"
+#include "aimeter/time.h"
+
+namespace aimeter {
+
+class Period {
+ public:
+  enum class Type { hourly, daily, weekly, monthly, yearly, rolling };
+  enum class Alignment { calendar, rolling };
+  struct Options {
+    Type type = Type::monthly;
+    Alignment alignment = Alignment::calendar;
+    std::string timezone = "UTC";
+    Instant anchor = {};      // of rolling alignment and of type rolling
+    int week_start = 1;       // 1 Monday, 0 Sunday (ISO 8601 numbering of the first day)
+    int days = 30;            // of type rolling
+    friend bool operator==(const Options&, const Options&) = default;
+  };
+  struct Span {
+    Instant start = {}, end = {};
+    [[nodiscard]] bool contains(Instant at) const { return start <= at && at < end; }
+    friend auto operator<=>(const Span&, const Span&) = default;
+  };
+
+  // Checked construction. The plain constructor ends the process on options that check() refuses.
+  [[nodiscard]] static Status check(const Options& options);
+  explicit Period(Options options);
+
+  [[nodiscard]] Span at(Instant reference) const;  // the period that holds `reference`
+  [[nodiscard]] Span next(Instant reference) const { return at(at(reference).end); }
+  [[nodiscard]] Span previous(Instant reference) const {
+    return at(at(reference).start - Duration(1));
+  }
+  [[nodiscard]] bool same(Instant a, Instant b) const { return at(a).contains(b); }
+  [[nodiscard]] const Options& options() const { return options_; }
+
+ private:
+  Options options_;
+};
+
+[[nodiscard]] std::string_view name_of(Period::Type type);            // "monthly"
+[[nodiscard]] std::string_view name_of(Period::Alignment alignment);  // "calendar"
+[[nodiscard]] Result<Period::Type> parse_period_type(std::string_view field, std::string_view text);
+[[nodiscard]] Result<Period::Alignment> parse_alignment(std::string_view field, std::string_view text);
+
+}  // namespace aimeter
