@@ -1,8 +1,9 @@
 // Package:       events
 // Units:         none
 // Errors:        none: what a handler throws is logged and never reaches the publisher.
-// Thread safety: on() and publish() may be called from any thread; handlers run on the publishing thread.
-// Ownership:     Events owns the handlers; a Listener removes its own when destroyed and may outlive Events.
+// Thread safety: on() and publish() may be called from any thread; handlers run on the publishing
+// thread. Ownership:     Events owns the handlers; a Listener removes its own when destroyed and
+// may outlive Events.
 //
 // The bus. An event struct lives with its noun; it is published after the commit, never before.
 #pragma once
@@ -43,7 +44,8 @@ class Events {
   Events(const Events&) = delete;
   Events& operator=(const Events&) = delete;
 
-  // After ~Listener no new run of the handler begins; one that runs on another thread may still finish.
+  // After ~Listener no new run of the handler begins; one that runs on another thread may still
+  // finish.
   template <class Event, std::invocable<const Event&> F>
   Listener on(F handler) {
     return add(typeid(Event), [handler = std::move(handler)](const void* event) mutable {

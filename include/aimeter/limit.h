@@ -24,9 +24,9 @@ namespace aimeter {
 struct Refusal {
   std::string budget = {};  // "tokens" | "cost" | "requests" | "credits"
   std::string scope = "account";
-  std::optional<Tokens> limit = {}, used = {}, held = {}, requested = {};   // tokens and requests
+  std::optional<Tokens> limit = {}, used = {}, held = {}, requested = {};  // tokens and requests
   std::optional<Money> limit_cost = {}, used_cost = {}, held_cost = {}, requested_cost = {};
-  std::optional<Money> balance = {}, required = {};                          // credits
+  std::optional<Money> balance = {}, required = {};  // credits
   std::optional<Instant> resets_at = {};
 };
 
@@ -52,14 +52,14 @@ struct LimitCheck {
   bool allowed = true, approaching = false, hard_limit_reached = false;
   std::optional<Tokens> remaining_tokens = {};  // empty = unlimited
   std::optional<Money> remaining_cost = {};
-  Percent usage_percentage = {};                // of the fullest limited budget
-  std::string budget = {};                      // that budget's kind; limit, used, held, resets_at are its own
+  Percent usage_percentage = {};  // of the fullest limited budget
+  std::string budget = {};        // that budget's kind; limit, used, held, resets_at are its own
   std::optional<Tokens> limit = {}, used = {}, held = {};
   std::optional<Instant> resets_at = {};
   std::string plan = {};
   std::vector<BudgetCheck> budgets = {};
-  std::shared_ptr<const Refusal> reason = {};   // set when not allowed
-  bool would_refuse = false;                    // a shadow budget would have refused
+  std::shared_ptr<const Refusal> reason = {};  // set when not allowed
+  bool would_refuse = false;                   // a shadow budget would have refused
 
   static LimitCheck unlimited() { return {}; }
 };

@@ -1,8 +1,7 @@
 // Package:       money
-// Units:         Money in int64 nano-units (1e-9) of its currency; Tokens in tokens; Percent in hundredths.
-// Errors:        invalid_argument for text that is no plain decimal of at most 9 places or out of range.
-// Thread safety: values.
-// Ownership:     none.
+// Units:         Money in int64 nano-units (1e-9) of its currency; Tokens in tokens; Percent in
+// hundredths. Errors:        invalid_argument for text that is no plain decimal of at most 9 places
+// or out of range. Thread safety: values. Ownership:     none.
 //
 // Money is exact: no floating point anywhere, text form is a plain decimal ("0.00015").
 #pragma once
@@ -28,7 +27,8 @@ struct Money {
   std::string currency = "usd";  // ISO 4217, lower case
 
   // A plain decimal: optional '-', digits, optional '.' and 1..9 digits; no exponent, no spaces.
-  [[nodiscard]] static Result<Money> parse(std::string_view text, std::string_view currency = "usd");
+  [[nodiscard]] static Result<Money> parse(std::string_view text,
+                                           std::string_view currency = "usd");
   // For literals in code: ends the process on bad text.
   static Money parse_or_die(std::string_view text, std::string_view currency = "usd");
   [[nodiscard]] std::string text() const;  // shortest exact form: "0.00015", "12.5", "0"

@@ -1,12 +1,11 @@
 // Package:       time
 // Units:         Instant (UTC, us); days for `rolling`.
-// Errors:        invalid_argument for an unknown zone, days outside 1..3660, a week start other than 0 or 1.
-// Thread safety: values; at() may be called from any thread.
-// Ownership:     none.
+// Errors:        invalid_argument for an unknown zone, days outside 1..3660, a week start other
+// than 0 or 1. Thread safety: values; at() may be called from any thread. Ownership:     none.
 //
-// A period is [start, end) in UTC instants. Boundaries are wall-clock times of a zone: one in a gap uses the
-// offset before the gap, one in an overlap is the earlier instant. Rolling alignment counts from the original
-// anchor, the day clamped to the month.
+// A period is [start, end) in UTC instants. Boundaries are wall-clock times of a zone: one in a gap
+// uses the offset before the gap, one in an overlap is the earlier instant. Rolling alignment
+// counts from the original anchor, the day clamped to the month.
 #pragma once
 
 #include <string>
@@ -25,9 +24,9 @@ class Period {
     Type type = Type::monthly;
     Alignment alignment = Alignment::calendar;
     std::string timezone = "UTC";
-    Instant anchor = {};      // of rolling alignment and of type rolling
-    int week_start = 1;       // 1 Monday, 0 Sunday (ISO 8601 numbering of the first day)
-    int days = 30;            // of type rolling
+    Instant anchor = {};  // of rolling alignment and of type rolling
+    int week_start = 1;   // 1 Monday, 0 Sunday (ISO 8601 numbering of the first day)
+    int days = 30;        // of type rolling
     friend bool operator==(const Options&, const Options&) = default;
   };
   struct Span {
@@ -55,6 +54,7 @@ class Period {
 [[nodiscard]] std::string_view name_of(Period::Type type);            // "monthly"
 [[nodiscard]] std::string_view name_of(Period::Alignment alignment);  // "calendar"
 [[nodiscard]] Result<Period::Type> parse_period_type(std::string_view field, std::string_view text);
-[[nodiscard]] Result<Period::Alignment> parse_alignment(std::string_view field, std::string_view text);
+[[nodiscard]] Result<Period::Alignment> parse_alignment(std::string_view field,
+                                                        std::string_view text);
 
 }  // namespace aimeter

@@ -1,7 +1,6 @@
 // Package:       plans
-// Units:         Tokens, Money; a BudgetRule's limit in tokens, requests or nano-units of its currency.
-// Errors:        invalid_argument naming the field (check()).
-// Thread safety: values.
+// Units:         Tokens, Money; a BudgetRule's limit in tokens, requests or nano-units of its
+// currency. Errors:        invalid_argument naming the field (check()). Thread safety: values.
 // Ownership:     none.
 //
 // Limits for sale, an account's contract, and a limit for one period. Empty limit = unlimited.
@@ -28,12 +27,23 @@ using Meta = std::map<std::string, std::string>;
 
 enum class BillingMode : std::uint8_t { plan = 0, credits = 1 };
 enum class OverageBehavior : std::uint8_t { block = 0, charge = 1, allow = 2 };
-enum class Enforcement : std::uint8_t { enforce = 0, shadow = 1 };  // shadow: decided, never refused
+enum class Enforcement : std::uint8_t {
+  enforce = 0,
+  shadow = 1
+};  // shadow: decided, never refused
 // The numbers of both enums are stored.
 enum class BudgetKind : std::uint8_t { tokens = 1, cost = 2, requests = 3, credits = 4 };
-enum class BudgetScope : std::uint8_t { account = 0, user = 1, key = 2, feature = 3, model = 4, session = 5 };
+enum class BudgetScope : std::uint8_t {
+  account = 0,
+  user = 1,
+  key = 2,
+  feature = 3,
+  model = 4,
+  session = 5
+};
 
-// A further budget of a plan. Scope user, key ...: one counter for each user, key ... of the account.
+// A further budget of a plan. Scope user, key ...: one counter for each user, key ... of the
+// account.
 struct BudgetRule {
   BudgetKind kind = BudgetKind::tokens;
   BudgetScope scope = BudgetScope::account;
@@ -47,7 +57,7 @@ struct BudgetRule {
 struct Plan {
   std::int64_t id = 0;
   std::string name = {}, slug = {};
-  std::optional<Tokens> monthly_token_limit = {};   // of the plan's period, whatever its length
+  std::optional<Tokens> monthly_token_limit = {};  // of the plan's period, whatever its length
   std::optional<Money> monthly_cost_limit = {};
   std::optional<Money> overage_price_per_1k_tokens = {};
   std::vector<std::string> features = {};
@@ -55,9 +65,9 @@ struct Plan {
   std::optional<int> trial_days = {};
   std::string stripe_price_id = {};
   // Beyond the reference:
-  std::string tenant = {};                          // "" = the operator's catalogue, visible to all
+  std::string tenant = {};  // "" = the operator's catalogue, visible to all
   std::int64_t version = 0;
-  std::optional<Period::Options> period = {};       // empty: the configuration's
+  std::optional<Period::Options> period = {};  // empty: the configuration's
   std::optional<OverageBehavior> overage_behavior = {};
   Enforcement enforcement = Enforcement::enforce;
   std::vector<BudgetRule> budgets = {};
@@ -77,7 +87,8 @@ struct Subscription {
   std::string plan = {};  // slug
   BillingMode billing_mode = BillingMode::plan;
   Instant started_at = {};
-  std::optional<Instant> renews_at = {}, ends_at = {}, trial_ends_at = {}, grace_period_ends_at = {};
+  std::optional<Instant> renews_at = {}, ends_at = {}, trial_ends_at = {},
+                         grace_period_ends_at = {};
   std::string previous_plan = {};
   Meta meta = {};  // stripe_subscription_id, stripe_customer_id
 
@@ -86,7 +97,9 @@ struct Subscription {
     return started_at <= now && (!ends_at || now < *ends_at || is_in_grace_period(now));
   }
   [[nodiscard]] bool is_expired(Instant now) const { return started_at <= now && !is_active(now); }
-  [[nodiscard]] bool is_in_trial(Instant now) const { return trial_ends_at && now < *trial_ends_at; }
+  [[nodiscard]] bool is_in_trial(Instant now) const {
+    return trial_ends_at && now < *trial_ends_at;
+  }
   // Past the end, within the grace. Without an end there is no grace.
   [[nodiscard]] bool is_in_grace_period(Instant now) const {
     return ends_at && *ends_at <= now && grace_period_ends_at && now < *grace_period_ends_at;
@@ -121,7 +134,8 @@ struct SubscriptionExpired {
 [[nodiscard]] std::string_view name_of(BudgetKind kind);
 [[nodiscard]] std::string_view name_of(BudgetScope scope);
 [[nodiscard]] Result<BillingMode> parse_billing_mode(std::string_view field, std::string_view text);
-[[nodiscard]] Result<OverageBehavior> parse_overage_behavior(std::string_view field, std::string_view text);
+[[nodiscard]] Result<OverageBehavior> parse_overage_behavior(std::string_view field,
+                                                             std::string_view text);
 [[nodiscard]] Result<Enforcement> parse_enforcement(std::string_view field, std::string_view text);
 [[nodiscard]] Result<BudgetKind> parse_budget_kind(std::string_view field, std::string_view text);
 [[nodiscard]] Result<BudgetScope> parse_budget_scope(std::string_view field, std::string_view text);

@@ -1,12 +1,13 @@
 // Package:       provider
 // Units:         Tokens; further units as named counts; costs as Money.
-// Errors:        invalid_argument (an answer that contradicts itself), provider_failed (status >= 400 or an
+// Errors:        invalid_argument (an answer that contradicts itself), provider_failed (status >=
+// 400 or an
 //                error body: nothing is to be charged). Never throws on hostile input.
 // Thread safety: extractors are stateless and shared; an AnswerReader belongs to one answer.
 // Ownership:     none.
 //
-// Normalised usage of one provider call: input is everything sent and output everything generated, their
-// parts are parts of them. Missing usage is *missing*, not zero.
+// Normalised usage of one provider call: input is everything sent and output everything generated,
+// their parts are parts of them. Missing usage is *missing*, not zero.
 #pragma once
 
 #include <concepts>
@@ -32,18 +33,20 @@ struct Usage {
   Tokens input_audio_tokens = {}, cached_input_audio_tokens = {};
   Tokens output_tokens = {};
   Tokens reasoning_tokens = {}, output_audio_tokens = {};
-  Tokens total_tokens = {};                    // = input + output; alone: total_only
-  std::map<std::string, std::int64_t> units = {};  // "images", "seconds", "characters", "pages", "searches", "requests"
-  bool total_only = false;                     // only a total is known: priced half / half, odd one to output
+  Tokens total_tokens = {};  // = input + output; alone: total_only
+  std::map<std::string, std::int64_t> units =
+      {};                   // "images", "seconds", "characters", "pages", "searches", "requests"
+  bool total_only = false;  // only a total is known: priced half / half, odd one to output
   std::optional<Money> input_cost = {}, output_cost = {}, total_cost = {};  // given: not repriced
   UsageSource source = UsageSource::missing;
-  std::string service_tier = {};               // as the answer says: "default", "batch", "flex", "priority"
+  std::string service_tier = {};  // as the answer says: "default", "batch", "flex", "priority"
 
   // The usage object of INTERFACES.md. from_json refuses unknown fields, negative, fractional or
   // out-of-range counts, duplicate keys, and parts above their whole.
   [[nodiscard]] std::string to_json() const;
   [[nodiscard]] static Result<Usage> from_json(std::string_view text);
-  // Every rule of the normal form: counts >= 0, parts <= whole, total = input + output unless total_only.
+  // Every rule of the normal form: counts >= 0, parts <= whole, total = input + output unless
+  // total_only.
   [[nodiscard]] Status check() const;
   friend bool operator==(const Usage&, const Usage&) = default;
 };
@@ -54,20 +57,20 @@ struct CallInfo {
 
 // What an extractor found in an answer.
 struct Extracted {
-  std::string model = {};              // as the answer names it; empty when it does not
-  std::optional<Usage> usage = {};     // empty: the answer carries no usage
-  std::optional<Error> error = {};     // provider_failed: an error body or a mid-stream error
+  std::string model = {};                   // as the answer names it; empty when it does not
+  std::optional<Usage> usage = {};          // empty: the answer carries no usage
+  std::optional<Error> error = {};          // provider_failed: an error body or a mid-stream error
   std::optional<Money> reported_cost = {};  // the provider's own figure, for comparison
 };
 
 struct AnswerHints {
-  std::string api = {};       // "chat", "responses", "messages" ...; empty: told by content
+  std::string api = {};  // "chat", "responses", "messages" ...; empty: told by content
   int http_status = 200;
-  bool stream = false;        // a hint only: the format is told by content
+  bool stream = false;  // a hint only: the format is told by content
 };
 
-// Reads one answer, fed in pieces of any size. Memory is bounded (kAnswerBytesMax for a plain body, one
-// event for a stream). Never throws. finish() is called once, after the last piece.
+// Reads one answer, fed in pieces of any size. Memory is bounded (kAnswerBytesMax for a plain body,
+// one event for a stream). Never throws. finish() is called once, after the last piece.
 class AnswerReader {
  public:
   virtual ~AnswerReader() = default;
@@ -75,7 +78,8 @@ class AnswerReader {
   [[nodiscard]] virtual Extracted finish() = 0;
 };
 
-// The port of a provider: one file and one line in drivers/builtin.inc. Stateless, shared by all threads.
+// The port of a provider: one file and one line in drivers/builtin.inc. Stateless, shared by all
+// threads.
 class Extractor {
  public:
   virtual ~Extractor() = default;
@@ -87,12 +91,13 @@ class Extractor {
 class ProviderClient {
  public:
   virtual ~ProviderClient() = default;
-  [[nodiscard]] virtual Result<Usage> usage(std::string_view model, std::string_view body) const = 0;
+  [[nodiscard]] virtual Result<Usage> usage(std::string_view model,
+                                            std::string_view body) const = 0;
 };
 
 // The built-in extractor of call.provider reads `body` (JSON, SSE, NDJSON or AWS event stream).
-// Errors: provider_failed (an error body), invalid_argument (provider unknown). An answer without usage
-// gives Usage with source missing.
+// Errors: provider_failed (an error body), invalid_argument (provider unknown). An answer without
+// usage gives Usage with source missing.
 [[nodiscard]] Result<Usage> extract_usage(const CallInfo& call, std::string_view body);
 
 struct HttpAnswer {

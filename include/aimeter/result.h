@@ -40,8 +40,8 @@ struct Refusal;  // aimeter/limit.h: why a hold was refused
 
 struct Error {
   Code code = Code::invalid_argument;
-  std::string message = {};                        // for people; names field, value, what is accepted
-  std::shared_ptr<const Refusal> refusal = {};     // set with quota_exceeded, insufficient_credits
+  std::string message = {};                     // for people; names field, value, what is accepted
+  std::shared_ptr<const Refusal> refusal = {};  // set with quota_exceeded, insufficient_credits
 };
 
 template <class T>
@@ -68,18 +68,19 @@ using Status = Result<void>;
 
 #define AIMETER_CONCAT_(a, b) a##b
 #define AIMETER_CONCAT(a, b) AIMETER_CONCAT_(a, b)
-// AIMETER_TRY(const Plan plan, find(id)); : assigns the value or returns the error from this function.
+// AIMETER_TRY(const Plan plan, find(id)); : assigns the value or returns the error from this
+// function.
 #define AIMETER_TRY(declaration, ...) \
   AIMETER_TRY_(AIMETER_CONCAT(aimeter_try_, __LINE__), declaration, __VA_ARGS__)
-#define AIMETER_TRY_(temporary, declaration, ...)                        \
-  auto temporary = (__VA_ARGS__);                                        \
+#define AIMETER_TRY_(temporary, declaration, ...)                       \
+  auto temporary = (__VA_ARGS__);                                       \
   if (!temporary) return std::unexpected(std::move(temporary).error()); \
   declaration = *std::move(temporary)
 // AIMETER_CHECK_OK(save(plan)); : returns the error from this function, drops the value.
-#define AIMETER_CHECK_OK(...)                                                 \
-  do {                                                                        \
-    if (auto aimeter_status = (__VA_ARGS__); !aimeter_status)                 \
-      return std::unexpected(std::move(aimeter_status).error());              \
+#define AIMETER_CHECK_OK(...)                                    \
+  do {                                                           \
+    if (auto aimeter_status = (__VA_ARGS__); !aimeter_status)    \
+      return std::unexpected(std::move(aimeter_status).error()); \
   } while (false)
 // Our own promise, checked in every build: prints it and ends the process.
 #define AIMETER_ASSERT(condition) \

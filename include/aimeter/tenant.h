@@ -61,8 +61,8 @@ class Context {
   using Lookup = std::function<std::optional<std::string>(std::string_view)>;
   std::string method, host, path;
   Lookup header = none(), query = none(), cookie = none();
-  std::string user;               // the authenticated user's id, if the host knows it
-  std::string peer;               // address of the direct peer ("10.0.0.7"), for trusted_proxies
+  std::string user;  // the authenticated user's id, if the host knows it
+  std::string peer;  // address of the direct peer ("10.0.0.7"), for trusted_proxies
   bool expects_json = true;
 
   template <class Request>
@@ -91,13 +91,14 @@ concept HasContext = requires(const T& x) {
 class TenantResolver {
  public:
   virtual ~TenantResolver() = default;
-  // A tenant, or nothing (no tenant in this request), or an error (the call is refused). Any thread.
+  // A tenant, or nothing (no tenant in this request), or an error (the call is refused). Any
+  // thread.
   [[nodiscard]] virtual Result<std::optional<TenantId>> resolve(const Context& context) const = 0;
 };
 
-// The current tenant of this thread, until destroyed. Scopes nest. Must end on the thread where it began
-// (asserted) and must not live over a co_await. A bad id is kept and makes the next call refuse
-// (invalid_argument): a scope never silently means "no tenant".
+// The current tenant of this thread, until destroyed. Scopes nest. Must end on the thread where it
+// began (asserted) and must not live over a co_await. A bad id is kept and makes the next call
+// refuse (invalid_argument): a scope never silently means "no tenant".
 class [[nodiscard]] TenantScope {
  public:
   explicit TenantScope(std::string_view id);

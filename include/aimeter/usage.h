@@ -34,8 +34,8 @@ struct UsageRecord {
   Usage usage = {};
   Money input_cost = {}, output_cost = {}, total_cost = {};
   CostSource cost_source = CostSource::book;
-  bool estimated = false;    // the usage is the hold's: the answer carried none
-  bool unpriced = false;     // provisional: the cost is the hold's, or of the known parts
+  bool estimated = false;  // the usage is the hold's: the answer carried none
+  bool unpriced = false;   // provisional: the cost is the hold's, or of the known parts
   bool duplicate = false, late = false, adjustment = false;
   std::int64_t adjusts = 0;  // row id of the usage that an adjustment corrects
   std::string price_version = {}, plan = {};
@@ -77,7 +77,8 @@ class UsageReader {
   virtual ~UsageReader() = default;
   [[nodiscard]] virtual Result<UsagePage> page(const UsageFilter& filter, std::string_view cursor,
                                                std::size_t limit) const = 0;
-  [[nodiscard]] virtual Result<std::vector<UsageTotals>> totals(const UsageFilter& filter) const = 0;  // one a currency
+  [[nodiscard]] virtual Result<std::vector<UsageTotals>> totals(
+      const UsageFilter& filter) const = 0;  // one a currency
 };
 
 constexpr std::size_t kPageMax = 10'000;
@@ -101,7 +102,8 @@ class [[nodiscard]] UsageQuery {  // always inside one tenant
   }
   UsageQuery&& with_duplicates() &&;
 
-  [[nodiscard]] Result<std::vector<UsageRecord>> get() const;  // at most kPageMax rows, oldest first
+  [[nodiscard]] Result<std::vector<UsageRecord>> get()
+      const;  // at most kPageMax rows, oldest first
   // Several currencies: failed_precondition; sum_by_currency() answers.
   [[nodiscard]] Result<UsageTotals> sum() const;
   [[nodiscard]] Result<std::vector<UsageTotals>> sum_by_currency() const;

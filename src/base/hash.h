@@ -4,8 +4,8 @@
 // Thread safety: pure functions.
 // Ownership:     none.
 //
-// SHA-256, HMAC-SHA-256, random bytes, hex and base64url (OpenSSL), CRC32C (own, table driven, SSE4.2
-// where the machine has it), and a fast 64-bit mix for hash tables (never written to disk).
+// SHA-256, HMAC-SHA-256, random bytes, hex and base64url (OpenSSL), CRC32C (own, table driven,
+// SSE4.2 where the machine has it), and a fast 64-bit mix for hash tables (never written to disk).
 #pragma once
 
 #include <array>
@@ -26,9 +26,11 @@ using Key16 = std::array<std::uint8_t, 16>;
 [[nodiscard]] bool equal_in_constant_time(std::string_view a, std::string_view b);
 [[nodiscard]] std::string hex(std::string_view bytes);
 [[nodiscard]] std::optional<std::string> from_hex(std::string_view text);
-[[nodiscard]] std::string base64url(std::string_view bytes);  // without padding (RFC 4648 section 5)
+[[nodiscard]] std::string base64url(
+    std::string_view bytes);  // without padding (RFC 4648 section 5)
 [[nodiscard]] std::optional<std::string> from_base64url(std::string_view text);
-// CRC-32C (Castagnoli), RFC 3720 B.4: of "123456789" it is 0xe3069283. `seed` continues an earlier one.
+// CRC-32C (Castagnoli), RFC 3720 B.4: of "123456789" it is 0xe3069283. `seed` continues an earlier
+// one.
 [[nodiscard]] std::uint32_t crc32c(std::string_view bytes, std::uint32_t seed = 0);
 // The zlib CRC-32 (polynomial 0xedb88320), used by AWS event streams: of "123456789" 0xcbf43926.
 [[nodiscard]] std::uint32_t crc32(std::string_view bytes, std::uint32_t seed = 0);

@@ -1,11 +1,11 @@
 // Package:       plans
-// Units:         limits in tokens, requests or nano-units of the budget's currency; spans in Instants.
-// Errors:        none: pure functions of checked values.
-// Thread safety: pure functions.
+// Units:         limits in tokens, requests or nano-units of the budget's currency; spans in
+// Instants. Errors:        none: pure functions of checked values. Thread safety: pure functions.
 // Ownership:     none.
 //
-// Which subscription rules at an instant, and which budgets with which limits follow from it. Under "carry" the
-// account's token and cost counters of the period exist always, with or without a plan, limited or not.
+// Which subscription rules at an instant, and which budgets with which limits follow from it. Under
+// "carry" the account's token and cost counters of the period exist always, with or without a plan,
+// limited or not.
 #pragma once
 
 #include <cstdint>
@@ -22,7 +22,7 @@ enum class PlanChange : std::uint8_t { carry, split };
 enum class WithoutSubscription : std::uint8_t { allow, refuse };
 
 struct LimitOptions {
-  Period::Options period = {};                        // of plans that name none, and of accounts without one
+  Period::Options period = {};  // of plans that name none, and of accounts without one
   OverageBehavior overage_behavior = OverageBehavior::block;
   PlanChange plan_change = PlanChange::carry;
 };
@@ -33,10 +33,10 @@ struct ConcreteBudget {
   BudgetScope scope = BudgetScope::account;
   Period::Span span = {};
   std::optional<std::int64_t> limit = {};
-  std::string currency = "usd";                       // of kind cost
-  OverageBehavior overage = OverageBehavior::block;   // what happens above the limit
+  std::string currency = "usd";                      // of kind cost
+  OverageBehavior overage = OverageBehavior::block;  // what happens above the limit
   Enforcement enforcement = Enforcement::enforce;
-  std::int64_t plan = 0;                              // 0 under carry
+  std::int64_t plan = 0;  // 0 under carry
   // A hold must fit: limited, block, and not shadow. Only these are leased.
   [[nodiscard]] bool blocking() const {
     return limit && overage == OverageBehavior::block && enforcement == Enforcement::enforce;
@@ -48,20 +48,21 @@ struct EffectiveLimits {
   std::optional<Subscription> subscription = {};
   std::optional<Plan> plan = {};
   bool in_trial = false;
-  std::vector<ConcreteBudget> budgets = {};  // first the account's tokens, then its cost, then the plan's rules in order
-  Period::Span valid = {};                   // the same answer for every instant in it
+  std::vector<ConcreteBudget> budgets =
+      {};  // first the account's tokens, then its cost, then the plan's rules in order
+  Period::Span valid = {};  // the same answer for every instant in it
 };
 
 struct Contract {  // what the store knows of one account
   std::vector<Subscription> subscriptions = {};
-  std::vector<Plan> plans = {};              // those that the subscriptions name, in their version in force
+  std::vector<Plan> plans = {};  // those that the subscriptions name, in their version in force
   std::vector<UsageLimitOverride> overrides = {};
 };
 
 // Active at t; not in grace before in grace, then newest started_at, then highest id. DESIGN 5.
 [[nodiscard]] std::optional<Subscription> active_at(std::span<const Subscription> all, Instant at);
-[[nodiscard]] EffectiveLimits effective_limits(const Contract& contract, const LimitOptions& options,
-                                               Instant at);
+[[nodiscard]] EffectiveLimits effective_limits(const Contract& contract,
+                                               const LimitOptions& options, Instant at);
 // What a payment failure and a payment do to a subscription (LIBRARY 3). started_at never moves.
 [[nodiscard]] Subscription payment_failed(Subscription subscription, Instant now, int grace_days);
 [[nodiscard]] Subscription payment_restored(Subscription subscription);

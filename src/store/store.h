@@ -1,0 +1,330 @@
+// Package:       store
+// Units:         amounts as in settlement.h; times in Instant by the store's own clock.
+// Errors:        each function says; every failure leaves the store as it was, but in_doubt.
+// Thread safety: apply and the control functions: one thread each (both may run beside each other
+// and beside reads);
+//                reads: any thread, own snapshot.
+// Ownership:     the engine owns its Store; values are returned by value.
+//
+// The storage port. Coarse: one apply per batch, one lease per account, catalogue changes as
+// values, reads by filter. Counters are O(1), never sums over rows. `memory:` is the reference
+// model; every driver passes one contract suite.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "aimeter/plan.h"
+#include "aimeter/usage.h"
+#include "plans/limits.h"
+#include "store/settlement.h"
+
+namespace aimeter::store {
+
+enum class Sync { relaxed, full };  // relaxed only for what a journal can replay
+
+struct EngineCard {                     // what an engine says when it opens
+  std::string host = {}, journal = {};  // journal: its folder; "" = none
+};
+struct EngineRef {
+  EngineId engine = 0;
+  std::uint32_t epoch = 1;
+};
+struct EngineState {
+  EngineRef ref = {};
+  EngineCard card = {};
+  Seq last_seq = 0;
+  std::int64_t rowless = 0;
+  Instant applied_at = {}, renewed_at = {};
+  std::optional<Instant> closed_at = {};
+};
+
+struct BudgetState {
+  BudgetKey key = {};
+  Amount used = 0, leased = 0, over_hold = 0, late = 0, fallen = 0;
+  std::optional<Amount> limit = {};  // the last one that a lease or a settlement named
+};
+enum class Odd : std::uint8_t { duplicate, late, dead };
+struct Outcome {
+  Seq seq = 0;
+  Odd what = Odd::duplicate;
+  std::int64_t original = 0;  // row id of the first settlement of the key, of a duplicate
+  std::string reason = {};    // of dead
+};
+// Thresholds crossed by this batch for the first time in the store (bit `told`).
+struct Crossed {
+  BudgetKey key = {};
+  bool reached = false;  // else approaching
+};
+struct Applied {
+  Seq last = 0;
+  std::vector<BudgetState> budgets = {};  // every budget that the batch touched, after it
+  std::vector<Outcome> odd = {};
+  std::vector<Crossed> crossed = {};
+};
+
+struct LeaseAsk {
+  BudgetKey key = {};
+  Amount ask = 0, one_call = 0;  // one_call: what the waiting call needs, at least that or nothing
+  bool whole_rest = false;       // all of free, only if no other engine has any
+  Amount limit = 0;
+  std::uint64_t catalogue = 0;  // version that `limit` was computed from
+};
+struct LeaseGrant {
+  Amount granted = 0;           // may be 0
+  Amount used = 0, leased = 0;  // of the budget after the grant, all engines
+  Amount held_elsewhere = 0;    // as other engines last reported
+  Amount leased_elsewhere = 0;
+  bool recalled = false;         // others were asked to give back
+  bool stale_catalogue = false;  // nothing granted: reload the account
+};
+struct HeldReport {  // of a recalled budget: what running calls hold of it
+  BudgetKey key = {};
+  Amount held = 0;
+};
+struct LeaseBack {
+  BudgetKey key = {};
+  Amount amount = 0;
+};
+struct Pulse {
+  bool lost = false;   // this epoch is over: grant nothing, take the next
+  EngineRef ref = {};  // with the epoch in force
+  std::uint64_t catalogue = 0;
+  int engines = 1;  // live ones, this included
+  Instant store_now = {};
+  std::vector<BudgetKey> recalled = {};
+};
+
+struct KeySeen {
+  std::int64_t row = 0;
+  std::uint64_t content = 0;
+};
+
+struct AccountState {  // everything a hold pins, in one snapshot
+  plans::Contract contract = {};
+  std::uint64_t catalogue = 0;
+  Instant store_now = {};
+};
+
+struct Orphan {
+  EngineId engine = 0;
+  std::uint64_t hold = 0;
+  Begin begin = {};
+};
+struct DeadSettlement {
+  std::int64_t id = 0;
+  std::string reason = {};
+  Settlement settlement = {};
+};
+struct PriceBookRow {
+  std::string version = {};
+  Instant effective_from = {};
+  std::string document = {};  // in the format "aimeter"
+};
+struct ApiKeyRow {  // never the secret
+  std::string id = {}, tenant = {}, name = {};
+  base::Digest secret_sha256 = {};
+  std::vector<std::string> scopes = {};
+  Instant created_at = {};
+  std::optional<Instant> revoked_at = {}, expires_at = {};
+};
+struct AuditRow {
+  Instant at = {};
+  std::string actor = {}, action = {}, tenant = {}, details = {};
+};
+
+// Catalogue and maintenance changes, each one transaction with Sync::full.
+struct PutPlan {
+  Plan plan = {};
+};  // id 0: new (conflict when the slug is taken); else a new version
+struct DeletePlan {
+  std::string tenant = {}, slug = {};
+};  // referenced: failed_precondition
+struct PutSubscription {
+  TenantId tenant = {};
+  Subscription subscription = {};
+};  // id 0: new
+struct PutOverride {
+  TenantId tenant = {};
+  UsageLimitOverride limits = {};
+};
+struct PutTenant {
+  TenantId tenant = {};
+};
+struct PutDomain {
+  std::string host = {};
+  TenantId tenant = {};
+};
+struct PutApiKey {
+  ApiKeyRow key = {};
+};
+struct RevokeApiKey {
+  TenantId tenant = {};
+  std::string id = {};
+};
+struct PutPrices {
+  PriceBookRow book = {};
+};
+struct PutOrphans {
+  std::vector<Orphan> orphans = {};
+};
+struct DropOrphan {
+  EngineId engine = 0;
+  std::uint64_t hold = 0;
+};
+// Clears user (and meta) of rows; counters, roll-ups and money stay. Done in slices of `limit`
+// rows.
+struct Erase {
+  TenantId tenant = {};
+  std::optional<std::string> user = {};
+  std::optional<Billable> billable = {};
+  std::optional<Instant> older_than = {};  // anonymize
+  std::size_t limit = 5'000;
+};
+// Whole periods of one account that ended before `before`, with their seal in the same transaction,
+// in slices.
+struct Prune {
+  std::optional<TenantId> tenant = {};
+  Instant before = {};
+  std::size_t limit = 5'000;
+};
+using ChangeBody =
+    std::variant<PutPlan, DeletePlan, PutSubscription, PutOverride, PutTenant, PutDomain, PutApiKey,
+                 RevokeApiKey, PutPrices, PutOrphans, DropOrphan, Erase, Prune>;
+struct Change {
+  ChangeBody body = {};
+  std::string actor = {};  // for ai_audit: "cli", "library" ...
+};
+struct Changed {
+  std::uint64_t catalogue = 0;
+  std::int64_t id = 0;    // of the plan, subscription or override
+  std::int64_t rows = 0;  // erased, pruned
+  bool more = false;      // a slice was done; call again
+};
+
+struct RollupFilter {
+  UsageFilter usage = {};  // user and meta must be empty: roll-ups have none
+  bool by_tenant = false, by_billable = false, by_provider = false, by_model = false,
+       by_feature = false;
+  bool by_bucket = false;  // 15 minutes
+};
+struct RollupRow {
+  Account account = {};  // the fields that were asked for
+  std::string provider = {}, model = {}, feature = {}, currency = {};
+  Instant bucket = {};
+  std::int64_t calls = 0, input_tokens = 0, cached_input_tokens = 0, output_tokens = 0;
+  std::int64_t estimated = 0, provisional = 0;
+  __extension__ __int128 cost_nanos = 0;
+  std::int64_t tenants = 0;  // distinct, when not by tenant
+};
+constexpr std::int64_t kBucketMinutes = 15;
+
+struct FeedPosition {
+  EngineId engine = 0;
+  Seq after = 0;
+};
+struct Finding {  // of verify
+  std::string check =
+      {};  // "rows = counters", "roll-ups = rows", "gapless", "bound", "keys unique", "seals" ...
+  std::string where = {}, message = {};
+};
+struct Verified {
+  std::int64_t rows = 0, budgets = 0, engines = 0;
+  std::vector<Finding> findings = {};
+};
+using Progress = std::function<bool(std::int64_t done,
+                                    std::int64_t total)>;  // false: stop, unavailable "interrupted"
+
+struct Migration {
+  int number = 0;
+  std::string name = {};
+  std::optional<Instant> applied_at = {};
+};
+
+class Store {
+ public:
+  virtual ~Store() = default;
+
+  // ---- Apply lane. All or nothing; moves last_seq from `prev`. A settlement that cannot be
+  // written goes to the dead ones, counted with its hold. Errors: conflict (last_seq is not prev:
+  // read it), unavailable, in_doubt.
+  [[nodiscard]] virtual Result<Applied> apply(EngineRef engine, Seq prev,
+                                              std::span<const Settlement> batch, Sync sync) = 0;
+  [[nodiscard]] virtual Result<Seq> last_seq(EngineId engine) = 0;
+
+  // ---- Control lane.
+  [[nodiscard]] virtual Result<EngineRef> open_engine(const EngineCard& card) = 0;
+  // All asks of one account or none: a grant below `one_call` for one of them gives 0 to all.
+  // Errors: failed_precondition (the epoch is over), unavailable.
+  [[nodiscard]] virtual Result<std::vector<LeaseGrant>> lease(EngineRef engine,
+                                                              std::span<const LeaseAsk> asks) = 0;
+  [[nodiscard]] virtual Result<Pulse> renew(EngineRef engine,
+                                            std::span<const HeldReport> held_of_recalled) = 0;
+  [[nodiscard]] virtual Status give_back(EngineRef engine, std::span<const LeaseBack> parts) = 0;
+  [[nodiscard]] virtual Status close_engine(
+      EngineId engine) = 0;  // after its tail was applied: its leases go back
+  [[nodiscard]] virtual Result<int> take_back(
+      Instant silent_since) = 0;  // others' engines: next epoch, leases go back
+  [[nodiscard]] virtual Result<std::optional<KeySeen>> find_key(const base::Key16& key) = 0;
+  [[nodiscard]] virtual Result<AccountState> load_account(const Account& account, Instant at) = 0;
+  [[nodiscard]] virtual Result<std::vector<BudgetState>> budget_states(
+      std::span<const BudgetKey> keys) = 0;  // absent: zeros
+  // Errors: invalid_argument, not_found, conflict, failed_precondition: nothing changed.
+  [[nodiscard]] virtual Result<Changed> change(const Change& change) = 0;
+
+  // ---- Reads (any thread, own snapshot).
+  [[nodiscard]] virtual Result<UsagePage> usages(const UsageFilter& filter, std::string_view cursor,
+                                                 std::size_t limit) const = 0;
+  [[nodiscard]] virtual Result<std::vector<RollupRow>> rollups(
+      const RollupFilter& filter) const = 0;
+  [[nodiscard]] virtual Result<std::vector<Settlement>> feed(FeedPosition after,
+                                                             std::size_t limit) const = 0;
+  [[nodiscard]] virtual Result<std::optional<Settlement>> settlement(
+      std::int64_t row, const std::optional<TenantId>& tenant) const = 0;
+  [[nodiscard]] virtual Result<std::vector<EngineState>> engines() const = 0;
+  [[nodiscard]] virtual Result<std::uint64_t> catalogue() const = 0;
+  [[nodiscard]] virtual Result<base::Key16> store_id() const = 0;
+  [[nodiscard]] virtual Result<std::optional<Plan>> find_plan(
+      const TenantId& tenant, std::string_view slug) const = 0;  // own, then ""
+  [[nodiscard]] virtual Result<std::vector<Plan>> plans(
+      const std::optional<TenantId>& tenant) const = 0;  // of that tenant and ""; empty: all
+  [[nodiscard]] virtual Result<std::vector<std::pair<Account, Subscription>>> subscriptions(
+      const std::optional<TenantId>& tenant) const = 0;
+  [[nodiscard]] virtual Result<std::vector<std::pair<Account, UsageLimitOverride>>> overrides(
+      const std::optional<TenantId>& tenant) const = 0;
+  [[nodiscard]] virtual Result<std::vector<TenantId>> tenants() const = 0;
+  [[nodiscard]] virtual Result<std::optional<TenantId>> tenant_of_domain(
+      std::string_view host) const = 0;
+  [[nodiscard]] virtual Result<std::optional<ApiKeyRow>> find_api_key(
+      std::string_view id) const = 0;
+  [[nodiscard]] virtual Result<std::vector<ApiKeyRow>> api_keys(
+      const std::optional<TenantId>& tenant) const = 0;
+  [[nodiscard]] virtual Result<std::vector<PriceBookRow>> price_books() const = 0;
+  [[nodiscard]] virtual Result<std::vector<BudgetState>> budgets(
+      const std::optional<TenantId>& tenant) const = 0;
+  [[nodiscard]] virtual Result<std::vector<Orphan>> orphans() const = 0;
+  [[nodiscard]] virtual Result<std::vector<DeadSettlement>> dead() const = 0;
+  [[nodiscard]] virtual Result<std::vector<AuditRow>> audit(std::size_t newest) const = 0;
+  [[nodiscard]] virtual Result<std::vector<Migration>> migrations() const = 0;
+  [[nodiscard]] virtual Result<Verified> verify(const Progress& progress) const = 0;
+  [[nodiscard]] virtual Instant now() const = 0;  // the store's wall clock
+};
+
+struct StoreOptions {
+  const Clock* clock = nullptr;  // of the store's wall time; null = the system's
+  enum class Migrate {
+    apply,
+    refuse
+  } migrate = Migrate::apply;  // refuse: an older file is failed_precondition
+};
+
+// The reference model: everything in memory, one mutex, the plainest code that is right.
+[[nodiscard]] std::unique_ptr<Store> make_memory_store(const Clock& clock);
+
+}  // namespace aimeter::store
