@@ -1,11 +1,11 @@
 // Package:       money
 // Units:         none: an exact decimal number, mantissa * 10^-scale.
-// Errors:        invalid_argument for text that is no number or has too many digits, and for overflow.
+// Errors:        invalid_argument for text that is no number or too long, and for overflow.
 // Thread safety: values.
 // Ownership:     none.
 //
-// Always in lowest form: no trailing zero behind the point, zero has scale 0; so equal numbers are equal
-// member by member. Nothing is ever rounded here except where a Rounding is named.
+// Always in lowest form: no trailing zero behind the point, zero has scale 0; so equal numbers are
+// equal member by member. Nothing is ever rounded here except where a Rounding is named.
 #pragma once
 
 #include <compare>
@@ -32,8 +32,8 @@ class Decimal {
   static Decimal of(const Money& money) { return Decimal(money.nanos, 9); }
 
   // A number as JSON and C write it: -0.25, 1.9e-08, 3E2. Every digit is kept; nothing passes a
-  // floating point number. `field` is named in the error. Errors: not a number (NaN, inf, empty, spaces),
-  // more than 38 digits or kScaleMax places.
+  // floating point number. `field` is named in the error. Errors: not a number (NaN, inf, empty,
+  // spaces), more than 38 digits or kScaleMax places.
   [[nodiscard]] static Result<Decimal> parse(std::string_view field, std::string_view text);
   // For literals in code: ends the process on bad text.
   static Decimal parse_or_die(std::string_view text);

@@ -19,13 +19,12 @@
 #include "aimeter/money.h"
 #include "aimeter/period.h"
 #include "aimeter/plan.h"
+#include "aimeter/pricing.h"
 #include "aimeter/provider.h"
 #include "aimeter/result.h"
 #include "aimeter/tenant.h"
 
 namespace aimeter {
-
-enum class CostSource : std::uint8_t { book = 0, caller = 1, provider = 2, configuration = 3 };
 
 struct UsageRecord {
   std::int64_t id = 0;
