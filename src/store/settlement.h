@@ -18,28 +18,20 @@
 #include "aimeter/plan.h"
 #include "aimeter/usage.h"
 #include "base/hash.h"
+#include "budget/key.h"
 
 namespace aimeter::store {
 
 using EngineId = std::uint64_t;  // given by the store when an engine opens
 using Seq = std::uint64_t;       // 1, 2, 3 ... per engine
-using Amount = std::int64_t;
+using budget::Amount;
 
 constexpr int kSeqBits = 40;
 [[nodiscard]] constexpr std::int64_t row_id(EngineId engine, Seq seq) {
   return static_cast<std::int64_t>((engine << kSeqBits) | seq);
 }
 
-struct BudgetKey {
-  Account account = {};
-  BudgetKind kind = BudgetKind::tokens;
-  BudgetScope scope = BudgetScope::account;
-  std::string name = {};  // the user, key, feature, model or session; "" for the account
-  Period::Span span = {};
-  std::int64_t plan = 0;      // 0 under carry
-  std::string currency = {};  // of kind cost; "" otherwise
-  friend auto operator<=>(const BudgetKey&, const BudgetKey&) = default;
-};
+using budget::BudgetKey;
 
 struct BudgetPart {
   BudgetKey key = {};
