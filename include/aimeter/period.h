@@ -1,13 +1,17 @@
 // Package:       time
 // Units:         Instant (UTC, us); days for `rolling`.
-// Errors:        invalid_argument for an unknown zone, days outside 1..3660, a week start other
-// than 0 or 1. Thread safety: values; at() may be called from any thread. Ownership:     none.
+// Errors:        invalid_argument for an unknown zone, days outside 1..3660, a bad week start.
+// Thread safety: values; at() may be called from any thread.
+// Ownership:     none.
 //
 // A period is [start, end) in UTC instants. Boundaries are wall-clock times of a zone: one in a gap
 // uses the offset before the gap, one in an overlap is the earlier instant. Rolling alignment
-// counts from the original anchor, the day clamped to the month.
+// counts from the original anchor, the day clamped to the month. Type rolling and rolling hours are
+// exact lengths from the anchor; calendar hours are the local clock's hours (an offset change of
+// half an hour ends one early).
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -15,6 +19,10 @@
 #include "aimeter/time.h"
 
 namespace aimeter {
+
+namespace time {
+class Zone;
+}  // namespace time
 
 class Period {
  public:
@@ -39,7 +47,8 @@ class Period {
   [[nodiscard]] static Status check(const Options& options);
   explicit Period(Options options);
 
-  [[nodiscard]] Span at(Instant reference) const;  // the period that holds `reference`
+  // The period that holds `reference`; one outside the years 0001 to 9999 is the nearest inside.
+  [[nodiscard]] Span at(Instant reference) const;
   [[nodiscard]] Span next(Instant reference) const { return at(at(reference).end); }
   [[nodiscard]] Span previous(Instant reference) const {
     return at(at(reference).start - Duration(1));
@@ -48,7 +57,15 @@ class Period {
   [[nodiscard]] const Options& options() const { return options_; }
 
  private:
+  [[nodiscard]] Instant boundary(std::int64_t k) const;  // B(k)
+  [[nodiscard]] std::int64_t guess(Instant reference) const;
+  [[nodiscard]] Span local_hour(Instant reference) const;
+
   Options options_;
+  const time::Zone* zone_;  // of the process; nullptr is UTC
+  Duration wall_anchor_;    // wall-clock time of boundary 0, since 1970
+  Duration step_;           // length of one period, 0 for months
+  std::int64_t months_;     // months of one period, 0 for fixed steps
 };
 
 [[nodiscard]] std::string_view name_of(Period::Type type);            // "monthly"
