@@ -1,0 +1,172 @@
+// Package:       budget
+// Units:         Amount: tokens, requests, or nano-units of the budget's currency.
+// Errors:        none: answers are values (HoldAnswer).
+// Thread safety: every function may be called from any thread; each takes one account's spinlock.
+// Ownership:     the Book owns the counters; Held and Terms are values that outlive it.
+//
+// Accounts in memory. A budget's lease is `free + held + undrained`: what may still be held, what
+// running calls hold, and what settled calls took that the store has not counted yet. A hold takes
+// from all budgets or from none. The bound: used + leased <= limit + what answers exceeded their
+// holds by.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "aimeter/limit.h"
+#include "budget/key.h"
+#include "plans/limits.h"
+
+namespace aimeter::budget {
+
+// What an account's holds pin: valid in `limits.valid` and for this catalogue version.
+struct Terms {
+  plans::EffectiveLimits limits = {};
+  std::uint64_t catalogue = 0;
+};
+
+// The names that a call touches budgets by.
+struct Names {
+  std::string user = {}, api_key = {}, feature = {}, model = {}, session = {};
+};
+
+enum class Fit : std::uint8_t { strict, may_cap };  // may_cap: a learned estimate
+struct Need {
+  Amount tokens = 0, cost_nanos = 0, requests = 1;
+  std::string cost_currency = "usd";
+  Fit tokens_fit = Fit::strict, cost_fit = Fit::strict;
+  [[nodiscard]] Amount of(BudgetKind kind) const;
+  [[nodiscard]] Fit fit(BudgetKind kind) const;
+};
+
+struct HeldPart {
+  std::uint32_t slot = 0;  // of its account
+  BudgetKey key = {};
+  Amount held = 0;  // asked for; of a blocking budget: taken from the lease
+  std::optional<Amount> limit = {};
+  bool blocking = false, shadow = false, would_refuse = false;
+};
+
+using LocalAccount = std::uint32_t;  // dense, per process, never written
+
+// Part of one or several budgets set aside. Ends once: settle() or release().
+struct Held {
+  std::uint64_t number = 0;  // in this engine, from 1
+  LocalAccount account = 0;
+  std::uint32_t epoch = 0;
+  std::shared_ptr<const Terms> terms = {};
+  std::vector<HeldPart> parts = {};
+  bool capped = false;
+  [[nodiscard]] bool would_refuse() const;
+};
+
+// A budget that was short, or that the store has to be asked about.
+struct Short {
+  BudgetKey key = {};
+  Amount need = 0, free = 0, ask = 0;  // ask: what demand suggests, >= need - free
+  Amount limit = 0;
+};
+
+struct HoldAnswer {
+  enum class What : std::uint8_t {
+    held,
+    stale,
+    unknown_budgets,
+    short_of,
+    refused
+  } what = What::stale;
+  Held held = {};                               // of held
+  std::vector<BudgetKey> unknown = {};          // of unknown_budgets: add() them, then again
+  std::vector<Short> shorts = {};               // of short_of: ask the store for leases, then again
+  std::shared_ptr<const Refusal> refusal = {};  // of refused
+};
+
+// What the store says of one budget; given to the book under the ledger's lane lock, in the store's
+// order.
+struct StoreWord {
+  BudgetKey key = {};
+  Amount used = 0;     // all engines
+  Amount granted = 0;  // added to the lease
+  Amount leased_elsewhere = 0, held_elsewhere = 0;
+};
+
+struct Actual {
+  Amount tokens = 0, cost_nanos = 0, requests = 1;
+  [[nodiscard]] Amount of(BudgetKind kind) const;
+};
+// One budget of a settlement: what the lease gives up and what is counted.
+struct SettledPart {
+  BudgetKey key = {};
+  Amount held = 0, actual = 0;
+  std::optional<Amount> limit = {};
+  bool blocking = false, shadow = false, would_refuse = false;
+};
+struct SettledBudgets {
+  std::vector<SettledPart> parts = {};
+  LimitCheck check = {};  // after it
+  bool crossed_approaching = false,
+       crossed_reached = false;  // for the first time in this engine and period
+};
+
+struct BookOptions {
+  int approaching_percent = 80;
+};
+
+class Book {
+ public:
+  Book(const Clock& clock, BookOptions options);
+  ~Book();
+  Book(const Book&) = delete;
+  Book& operator=(const Book&) = delete;
+
+  [[nodiscard]] LocalAccount local(const Account& account);  // the same number for the same account
+  // Newest terms of an account; budgets of older ones stay until they are empty.
+  void set_terms(LocalAccount account, std::shared_ptr<const Terms> terms);
+  [[nodiscard]] std::shared_ptr<const Terms> terms(LocalAccount account) const;
+  // Makes a budget known with the store's word of it. There already: takes the word.
+  void hear(LocalAccount account, const StoreWord& word);
+
+  // All budgets that `names` touch, or none. `catalogue`: the version in force; other terms are
+  // stale. `final`: no lease is to be had (the store has said so in `hear`): cap or refuse instead
+  // of short_of.
+  enum class Ask : std::uint8_t { first, final };
+  [[nodiscard]] HoldAnswer hold(LocalAccount account, const Names& names, const Need& need,
+                                Instant now, std::uint64_t catalogue, Ask ask);
+  void release(const Held& held);
+  [[nodiscard]] SettledBudgets settle(const Held& held, const Actual& actual);
+  // A record() without a hold: takes what is free, never asks. Same answers as hold() but never
+  // refused or short.
+  [[nodiscard]] HoldAnswer take_free(LocalAccount account, const Names& names, const Need& need,
+                                     Instant at, std::uint64_t catalogue);
+  // The store has counted these parts of this engine's settlements; `used` is its word after them.
+  void applied(std::span<const SettledPart> sums, std::span<const StoreWord> words);
+
+  [[nodiscard]] LimitCheck check(LocalAccount account, const Names& names, const Need& requested,
+                                 Instant now, std::uint64_t catalogue) const;
+
+  // ---- for the control lane
+  // What goes back: free parts of recalled budgets (or all of ended periods and idle leases when
+  // `keys` is empty).
+  struct Back {
+    BudgetKey key = {};
+    Amount amount = 0;
+  };
+  [[nodiscard]] std::vector<Back> take_back(std::span<const BudgetKey> keys);
+  [[nodiscard]] std::vector<Back> take_idle(Instant now, Duration idle);
+  [[nodiscard]] std::vector<Back> held_of(std::span<const BudgetKey> keys) const;
+  // The leases of this epoch are gone: nothing is free, running holds keep their old epoch.
+  void new_epoch(std::uint32_t epoch);
+
+ private:
+  struct Entry;
+  struct Table;
+  std::unique_ptr<Table> table_;
+};
+
+}  // namespace aimeter::budget
