@@ -1,0 +1,45 @@
+// Package:       base
+// Units:         none
+// Errors:        none
+// Thread safety: this is what it is made of; clang's -Wthread-safety checks the annotations.
+// Ownership:     a Lock borrows its Mutex.
+//
+// std::mutex is not annotated in libstdc++; this one is.
+#pragma once
+
+#include <mutex>
+
+#if defined(__clang__)
+#define AIMETER_THREAD_ANNOTATION(x) __attribute__((x))
+#else
+#define AIMETER_THREAD_ANNOTATION(x)
+#endif
+#define AIMETER_GUARDED_BY(mutex) AIMETER_THREAD_ANNOTATION(guarded_by(mutex))
+#define AIMETER_REQUIRES(...) AIMETER_THREAD_ANNOTATION(requires_capability(__VA_ARGS__))
+#define AIMETER_EXCLUDES(...) AIMETER_THREAD_ANNOTATION(locks_excluded(__VA_ARGS__))
+
+namespace aimeter::base {
+
+class AIMETER_THREAD_ANNOTATION(capability("mutex")) Mutex {
+ public:
+  void lock() AIMETER_THREAD_ANNOTATION(acquire_capability()) { mutex_.lock(); }
+  void unlock() AIMETER_THREAD_ANNOTATION(release_capability()) { mutex_.unlock(); }
+
+ private:
+  std::mutex mutex_;
+};
+
+class [[nodiscard]] AIMETER_THREAD_ANNOTATION(scoped_lockable) Lock {
+ public:
+  explicit Lock(Mutex& mutex) AIMETER_THREAD_ANNOTATION(acquire_capability(mutex)) : mutex_(mutex) {
+    mutex_.lock();
+  }
+  ~Lock() AIMETER_THREAD_ANNOTATION(release_capability()) { mutex_.unlock(); }
+  Lock(const Lock&) = delete;
+  Lock& operator=(const Lock&) = delete;
+
+ private:
+  Mutex& mutex_;
+};
+
+}  // namespace aimeter::base
