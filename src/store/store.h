@@ -49,6 +49,8 @@ struct BudgetState {
   BudgetKey key = {};
   Amount used = 0, leased = 0, over_hold = 0, late = 0, fallen = 0;
   std::optional<Amount> limit = {};  // the last one that a lease or a settlement named
+  // It was named as blocking. Then used + leased <= limit + over_hold + late + fallen (bound.h).
+  bool blocking = false;
 };
 enum class Odd : std::uint8_t { duplicate, late, dead };
 struct Outcome {
@@ -139,7 +141,8 @@ struct AuditRow {
   std::string actor = {}, action = {}, tenant = {}, details = {};
 };
 
-// Catalogue and maintenance changes, each one transaction with Sync::full.
+// Catalogue and maintenance changes, each one transaction with Sync::full and with a row of audit.
+// The catalogue's (PutPlan to PutPrices) raise its version by one, maintenance leaves it.
 struct PutPlan {
   Plan plan = {};
 };  // id 0: new (conflict when the slug is taken); else a new version
@@ -194,9 +197,19 @@ struct Prune {
   Instant before = {};
   std::size_t limit = 5'000;
 };
-using ChangeBody =
-    std::variant<PutPlan, DeletePlan, PutSubscription, PutOverride, PutTenant, PutDomain, PutApiKey,
-                 RevokeApiKey, PutPrices, PutOrphans, DropOrphan, Erase, Prune>;
+// Ends a detached hold: what it held is free again; a later settlement of it is late. A hold whose
+// detach was not applied yet ends too. Settled: failed_precondition. Ended before: nothing changes.
+struct ReleaseHold {
+  TenantId tenant = {};
+  std::string token = {};
+};
+// Ends the detached holds whose expires_at has come (expires_at <= now), oldest first.
+struct ExpireHolds {
+  std::size_t limit = 5'000;
+};
+using ChangeBody = std::variant<PutPlan, DeletePlan, PutSubscription, PutOverride, PutTenant,
+                                PutDomain, PutApiKey, RevokeApiKey, PutPrices, PutOrphans,
+                                DropOrphan, Erase, Prune, ReleaseHold, ExpireHolds>;
 struct Change {
   ChangeBody body = {};
   std::string actor = {};  // for ai_audit: "cli", "library" ...
@@ -204,7 +217,7 @@ struct Change {
 struct Changed {
   std::uint64_t catalogue = 0;
   std::int64_t id = 0;    // of the plan, subscription or override
-  std::int64_t rows = 0;  // erased, pruned
+  std::int64_t rows = 0;  // erased, pruned, holds ended
   bool more = false;      // a slice was done; call again
 };
 
