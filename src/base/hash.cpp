@@ -80,8 +80,8 @@ Digest hmac_sha256(std::string_view key, std::string_view bytes) {
 
 std::string random_bytes(std::size_t count) {
   std::string bytes(count, '\0');
-  const int done = RAND_bytes(reinterpret_cast<unsigned char*>(bytes.data()),
-                              static_cast<int>(bytes.size()));
+  const int done =
+      RAND_bytes(reinterpret_cast<unsigned char*>(bytes.data()), static_cast<int>(bytes.size()));
   AIMETER_ASSERT(done == 1);
   return bytes;
 }

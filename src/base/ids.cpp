@@ -1,13 +1,11 @@
 #include "base/ids.h"
 
-#include <cstdint>
 #include <fmt/format.h>
+#include <cstdint>
 
 namespace aimeter::base {
-namespace {
-
-// Length of the well-formed sequence at `text` (Unicode 15, table 3-7), or 0.
-std::size_t sequence_length(std::string_view text) {
+// Source: Unicode 15, table 3-7.
+std::size_t character_bytes(std::string_view text) {
   const auto byte = [&](std::size_t i) {
     return i < text.size() ? static_cast<std::uint8_t>(text[i]) : std::uint8_t{0};
   };
@@ -31,11 +29,9 @@ std::size_t sequence_length(std::string_view text) {
   return 0;
 }
 
-}  // namespace
-
 bool is_utf8(std::string_view text) {
   while (!text.empty()) {
-    const std::size_t length = sequence_length(text);
+    const std::size_t length = character_bytes(text);
     if (length == 0) return false;
     text.remove_prefix(length);
   }

@@ -8,6 +8,7 @@
 // compared byte by byte, never trimmed, folded or normalised.
 #pragma once
 
+#include <cstddef>
 #include <string_view>
 
 #include "aimeter/result.h"
@@ -17,6 +18,8 @@ namespace aimeter::base {
 // The reference stores ids in varchar(191) columns; the limit keeps its data importable.
 constexpr std::size_t kIdBytesMax = 191;
 
+// Bytes of the well-formed character that begins `text`; 0: none does.
+[[nodiscard]] std::size_t character_bytes(std::string_view text);
 [[nodiscard]] bool is_utf8(std::string_view text);
 // No C0, DEL or C1 control character (U+0000..1F, 7F, 80..9F). Requires valid UTF-8.
 [[nodiscard]] bool has_control(std::string_view text);

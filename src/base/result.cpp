@@ -2,9 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <cstdlib>
+
+#include "base/ids.h"
 
 namespace aimeter {
 namespace {
@@ -40,18 +43,22 @@ const CodeRow& row_of(Code code) {
 
 constexpr std::size_t kShownBytesMax = 64;
 
+// At most kShownBytesMax bytes, whole characters; what is no UTF-8 and every control is written out.
 std::string shown(std::string_view value) {
   std::string text;
-  for (const char c : value.substr(0, kShownBytesMax)) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x20 || byte == 0x7f || byte == '"' || byte == '\\') {
-      text += fmt::format("\\x{:02x}", byte);
+  std::size_t taken = 0;
+  while (taken < value.size() && taken < kShownBytesMax) {
+    const std::size_t bytes = base::character_bytes(value.substr(taken));
+    const std::string_view next = value.substr(taken, std::max<std::size_t>(bytes, 1));
+    if (taken + next.size() > kShownBytesMax) break;
+    taken += next.size();
+    if (bytes == 0 || next == "\"" || next == "\\" || base::has_control(next)) {
+      for (const char c : next) text += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
     } else {
-      text += c;
+      text += next;
     }
   }
-  if (value.size() > kShownBytesMax) text += "...";
-  return text;
+  return taken < value.size() ? text + "..." : text;
 }
 
 }  // namespace
@@ -62,8 +69,8 @@ int exit_code(const Error& error) { return row_of(error.code).exit_code; }
 
 std::unexpected<Error> bad_input(std::string_view field, std::string_view value,
                                  std::string_view expected) {
-  return fail(Code::invalid_argument,
-              fmt::format("{}: \"{}\" is not accepted; expected {}", field, shown(value), expected));
+  return fail(Code::invalid_argument, fmt::format("{}: \"{}\" is not accepted; expected {}", field,
+                                                  shown(value), expected));
 }
 
 void assertion_failed(const char* condition, const char* file, int line) {

@@ -102,7 +102,8 @@ Console system_console() {
                   .err_terminal = isatty(STDERR_FILENO) == 1,
                   .columns = out_terminal ? terminal_columns() : 0,
                   .color = out_terminal && !dumb && !is_set("NO_COLOR"),
-                  .interrupted = &caught});
+                  .interrupted = &caught,
+                  .clock = &system_clock()});
 }
 
 void catch_interrupts() {

@@ -22,6 +22,9 @@ int run(const std::vector<std::string>& arguments, Console& console) {
     return static_cast<int>(exit);
   } catch (const std::exception& error) {
     console.err() << "aimeter: internal error: " << error.what() << '\n';
+    if (console.manners().json) {
+      console.out() << R"({"error":{"code":"internal","message":"see standard error"}})" << '\n';
+    }
     return static_cast<int>(Exit::refused);
   }
 }
