@@ -1,0 +1,60 @@
+// Package:       store
+// Units:         amounts as in settlement.h
+// Errors:        none: pure functions.
+// Thread safety: pure functions.
+// Ownership:     none.
+//
+// The rules of a counter that every store shares: what a lease may take, what the bound of a
+// blocking budget is, when its limit fell, which thresholds it has come to.
+// used + leased <= limit + over_hold + late + fallen, for every budget that was named as blocking.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "store/store.h"
+
+namespace aimeter::store {
+
+// An engine counts as live until this long after its last renewal: lease_ttl of the ledger.
+constexpr Duration kEngineLiveFor = std::chrono::seconds(30);
+constexpr Amount kApproachingPercent = 80;
+
+[[nodiscard]] std::optional<Amount> sum_of(Amount a, Amount b);  // empty: out of range
+
+struct Naming {
+  std::optional<Amount> limit = {};
+  bool blocking = false;
+};
+// Takes over the limit named last. Where it fell (also: from not blocking), `fallen` grows by what
+// used and leased are above the bound now; where it rose, nothing else changes.
+void name_limit(BudgetState& budget, const Naming& named);
+[[nodiscard]] bool in_bound(const BudgetState& budget);
+
+// What one part of a settlement does to its counter. `given_up` is what its lease or its row of
+// holds still had of `part.held`: less than that makes the rest late.
+struct Counted {
+  Amount used = 0, leased = 0, over_hold = 0, late = 0;  // to be added; leased is negative
+};
+[[nodiscard]] Counted counted_of(const BudgetPart& part, Amount given_up);
+// False and unchanged: a sum is out of range, or leased would fall below 0.
+[[nodiscard]] bool add_to(BudgetState& budget, const Counted& counted);
+
+// Bits of `told`, stored.
+constexpr std::uint8_t kToldApproaching = 1, kToldReached = 2;
+// The thresholds that `used` has come to: 80 % and 100 % of the limit; a limit of 0 is reached.
+[[nodiscard]] std::uint8_t thresholds_of(const BudgetState& budget);
+
+struct Room {
+  Amount free = 0;
+  int engines = 1;      // live ones, the asking one included
+  bool others = false;  // another engine has some of the budget
+};
+[[nodiscard]] Amount free_of(const BudgetState& budget, Amount limit);  // at least 0
+// min(ask, free / (2 * engines)), at least one_call where that is free; whole_rest: all of free,
+// but only without `others`.
+[[nodiscard]] Amount grant_of(const LeaseAsk& ask, const Room& room);
+// The grant is less than the waiting call needs: then no ask of the account is granted.
+[[nodiscard]] bool refuses(const LeaseAsk& ask, const Room& room);
+
+}  // namespace aimeter::store
