@@ -1,0 +1,158 @@
+// Package:       app
+// Units:         durations in microseconds (Duration); byte counts say so.
+// Errors:        open: invalid_argument naming the option, failed_precondition (what this version does
+//                not do), unavailable and corrupt of the store and the journal: nothing was opened.
+// Thread safety: an Engine is a cheap handle; copies share one engine; any thread.
+// Ownership:     the last handle, view, meter or hold closes the engine. Borrowed: what OpenOptions names
+//                with a pointer.
+//
+// One engine: meters, limits and bills. A forked child must not use its parent's engine: every call is
+// refused (failed_precondition).
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "aimeter/events.h"
+#include "aimeter/meter.h"
+#include "aimeter/tenant_view.h"
+
+namespace aimeter {
+
+namespace base {
+class Files;
+class Workers;
+}  // namespace base
+namespace store {
+class Store;
+}  // namespace store
+
+template <class T>
+using Factory = std::function<std::unique_ptr<T>()>;
+
+struct JwtOptions {
+  std::string claim = "tenant_id", key_file = {}, issuer = {}, audience = {};
+  std::vector<std::string> algorithms = {};
+  int leeway_s = 60;
+};
+struct TenancyOptions {  // settings of the built-in resolvers
+  std::vector<std::string> central_domains = {}, base_domains = {}, trusted_proxies = {};
+  int path_segment = 1;
+  std::string path_prefix = {};
+  std::string header = "X-Tenant", query = "tenant", cookie = "tenant";
+  std::vector<std::string> chain = {};
+  JwtOptions jwt = {};
+  std::string on_mismatch = "refuse";  // or "explicit_wins"
+};
+struct LimitSettings {
+  Period::Options period = {};
+  std::string plan_change = "carry";           // or "split"
+  std::string without_subscription = "allow";  // or "refuse"
+  int approaching_percent = 80;
+  Tokens first_estimate = {4'096};
+};
+struct PricingOptions {
+  std::vector<PriceBook::Ref> books =
+      {};  // beside those in the store; none at all: the shipped one
+  std::vector<ConfiguredPrice> configured = {};
+  std::string unknown_model = "provisional";  // or "refuse", "default_price"
+  std::optional<ConfiguredPrice> default_price = {};
+};
+struct SecurityOptions {
+  bool validate_feature_names = true, sanitize_metadata = true;
+};
+struct JournalOptions {
+  std::string durability =
+      {};                   // "memory", "journal", "store"; empty: journal, or memory for memory:
+  std::string folder = {};  // empty: FILE.aimeter/ beside the database
+  std::uint64_t segment_bytes = 64ULL << 20;
+  std::size_t batch_size = 16'384;
+};
+struct WaitOptions {
+  Duration hold_wait = std::chrono::milliseconds(2'500), hold_ttl = std::chrono::minutes(10);
+  Duration lease_ttl = std::chrono::seconds(30), heartbeat = std::chrono::seconds(1);
+  Duration max_lateness = std::chrono::days(90), max_ahead = std::chrono::minutes(5);
+  Duration max_clock_skew = std::chrono::seconds(2);
+};
+struct Ports {  // for simulators and tests; borrowed; null = the system's
+  base::Files* files = nullptr;
+  base::Workers* workers = nullptr;
+  store::Store* store = nullptr;  // instead of what the DSN names
+};
+
+struct OpenOptions {
+  const Clock* clock = nullptr;  // borrowed; null = the system's
+  std::string tenant_resolver = "null";
+  std::optional<bool> tenant_required = {};  // empty: as soon as there is a resolver
+  std::string overage_behavior = "block";    // or "allow"
+  std::map<std::string, Factory<TenantResolver>> tenant_resolvers = {};
+  std::map<std::string, Factory<ProviderClient>> providers = {};
+  std::string default_provider = "openai";
+  std::map<std::string, std::string> provider_extractors = {};  // providers.P.extractor
+  std::string currency = "usd";
+  TenancyOptions tenancy = {};
+  LimitSettings limits = {};
+  PricingOptions pricing = {};
+  SecurityOptions security = {};
+  JournalOptions journal = {};
+  WaitOptions waits = {};
+  Ports ports = {};
+};
+
+struct EngineHealth {
+  std::uint64_t engine = 0, backlog = 0;  // backlog: settled, not yet in the store
+  bool granting = true;
+  std::string why_not = {};
+  std::optional<Error> journal = {}, store = {};
+};
+
+class Engine {
+ public:
+  explicit Engine(std::shared_ptr<MeterCore> core) : core_(std::move(core)) {}
+
+  [[nodiscard]] Meter meter() const;                 // takes the ambient tenant now, not at call()
+  [[nodiscard]] Meter meter(Context context) const;  // ... or the configured resolver's
+  template <HasContext R>
+  [[nodiscard]] Meter meter(const R& request) const {
+    return meter(Context(context_of(request)));
+  }
+  [[nodiscard]] TenantView tenant(std::string_view id) const;
+  template <HasTenantId T>
+  [[nodiscard]] TenantView tenant(const T& tenant_object) const {
+    const std::string id = tenant_id_of(tenant_object);
+    return tenant(std::string_view(id));
+  }
+  [[nodiscard]] Result<TenantView> current() const;  // failed_precondition outside a TenantScope
+  [[nodiscard]] Result<std::optional<TenantId>> resolve_tenant(const Context& context) const;
+  [[nodiscard]] Admin admin() const { return Admin(core_); }
+  [[nodiscard]] Events& events() const;
+  [[nodiscard]] EngineHealth health() const;
+  // Returns when the store has everything that was settled before.
+  [[nodiscard]] Status drain() const;
+  template <class F>
+  decltype(auto) run_as(std::string_view id, F&& work) const {
+    const TenantScope scope(id);
+    return std::forward<F>(work)();
+  }
+  template <HasTenantId T, class F>
+  decltype(auto) run_as(const T& tenant_object, F&& work) const {
+    const TenantScope scope(tenant_object);
+    return std::forward<F>(work)();
+  }
+  [[nodiscard]] const std::shared_ptr<MeterCore>& core() const { return core_; }
+
+ private:
+  std::shared_ptr<MeterCore> core_;
+};
+
+// `dsn`: "memory:", "sqlite:FILE".
+[[nodiscard]] Result<Engine> open(std::string_view dsn, OpenOptions options = {});
+
+}  // namespace aimeter
