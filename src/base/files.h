@@ -1,8 +1,8 @@
 // Package:       base
 // Units:         bytes
-// Errors:        unavailable (ENOSPC, EACCES, EROFS, a lock that somebody else has), not_found,
-// corrupt (EIO). Thread safety: Files may be used from any thread; a File by one thread at a time,
-// but sync() beside write_at(). Ownership:     a File closes itself; a lock ends with its FileLock.
+// Errors:        unavailable (ENOSPC, EACCES, EROFS ...), not_found (ENOENT), corrupt (EIO).
+// Thread safety: Files: any thread. A File: one thread at a time, but sync() beside write_at().
+// Ownership:     a File closes itself; a lock ends with its FileLock.
 //
 // The port to the file system, so that a simulator can stand in for the disk. Every error names the
 // path and errno.

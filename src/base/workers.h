@@ -11,11 +11,8 @@
 
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <cstdint>
-#include <functional>
 #include <memory>
-#include <mutex>
 #include <string>
 
 namespace aimeter::base {
@@ -29,29 +26,32 @@ class Worker {
 };
 
 // A number that only grows. Waiters wait for it to reach theirs. Built for many waiters and few
-// advances.
+// advances: an advance without waiters is two atomic operations, and one with them wakes those
+// whose number it passed in one system call.
 class Gate {
  public:
   [[nodiscard]] std::uint64_t passed() const { return passed_.load(std::memory_order_acquire); }
-  void advance(
-      std::uint64_t to);  // wakes whoever waits for <= to; a smaller number changes nothing
+  // Wakes whoever waits for <= to; a smaller number changes nothing.
+  void advance(std::uint64_t to);
 
  private:
   friend class SystemWorkers;
+  bool block(std::uint64_t at_least, Wait longest);
+
   std::atomic<std::uint64_t> passed_{0};
   std::atomic<int> waiting_{0};
-  std::mutex mutex_;
-  std::condition_variable changed_;
+  std::atomic<std::uint32_t> advances_{0};  // the word that the kernel waits on
 };
 
 class Workers {
  public:
   virtual ~Workers() = default;
   // Calls worker.step() again and again: at once while it says true, else after wake() or
-  // `idle_max`.
+  // `idle_max`. A wake() during a step is not lost: another step follows.
   virtual void start(std::string name, Worker& worker, Wait idle_max) = 0;
-  virtual void wake(Worker& worker) = 0;
-  virtual void stop(Worker& worker) = 0;  // returns when no step runs and none will
+  virtual void wake(Worker& worker) = 0;  // cheap when it is awake; not started: nothing
+  // Returns when no step runs and none will. Not from within a step of that worker.
+  virtual void stop(Worker& worker) = 0;
   // True when the gate has passed `at_least`, false when `longest` went by first.
   virtual bool wait(Gate& gate, std::uint64_t at_least, Wait longest) = 0;
 };
