@@ -4,10 +4,11 @@
 // Thread safety: pure functions.
 // Ownership:     none.
 //
-// The byte form of settlements and begins, as the journal carries it. settle and detach begin with
-// seq u64.
+// The byte form of settlements and begins, as the journal carries it. A settlement begins with its
+// seq, u64, then a version byte; a begin with the version byte. A value has exactly one byte form.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -15,12 +16,21 @@
 
 namespace aimeter::store {
 
+// Bytes of a newer version are refused with corrupt, naming both versions.
+constexpr std::uint8_t kCodecVersion = 1;
+
 [[nodiscard]] std::string encode(const Settlement& settlement);
 [[nodiscard]] Result<Settlement> decode_settlement(std::string_view bytes);
 [[nodiscard]] std::string encode(const Begin& begin);
 [[nodiscard]] Result<Begin> decode_begin(std::string_view bytes);
-// An upper bound of encode(settlement).size() for a call whose names and meta are these; usage,
-// costs and counts may still grow to their largest values. What a hold reserves.
+
+// An upper bound of encode(settlement).size() for a call whose names, pins and meta are these;
+// usage, costs and counts may still grow to their largest values. What a hold reserves. What the
+// answer may bring along is bounded too: so many units, names and tiers of so many bytes.
+constexpr std::size_t kUnitsReserved = 8;
+constexpr std::size_t kUnitNameBytesReserved = 24;
+constexpr std::size_t kServiceTierBytesReserved = 32;
+constexpr std::size_t kCurrencyBytesReserved = 8;
 [[nodiscard]] std::size_t encoded_bytes_max(const Settlement& settlement);
 
 }  // namespace aimeter::store
