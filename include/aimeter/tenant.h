@@ -8,6 +8,7 @@
 #pragma once
 
 #include <concepts>
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -96,24 +97,27 @@ class TenantResolver {
   [[nodiscard]] virtual Result<std::optional<TenantId>> resolve(const Context& context) const = 0;
 };
 
-// The current tenant of this thread, until destroyed. Scopes nest. Must end on the thread where it
-// began (asserted) and must not live over a co_await. A bad id is kept and makes the next call
-// refuse (invalid_argument): a scope never silently means "no tenant".
+// The current tenant of this thread, until destroyed. Scopes nest and end in the reverse order, on
+// the thread where they began (asserted); they must not live over a co_await. A bad id is kept and
+// makes the next call refuse (invalid_argument): a scope never silently means "no tenant".
 class [[nodiscard]] TenantScope {
  public:
   explicit TenantScope(std::string_view id);
-  explicit TenantScope(TenantId id);
+  explicit TenantScope(TenantId id);  // TenantId{} is central()
   template <HasTenantId T>
   explicit TenantScope(const T& tenant) : TenantScope(std::string_view(tenant_id_of(tenant))) {}
   ~TenantScope();
   TenantScope(const TenantScope&) = delete;
   TenantScope& operator=(const TenantScope&) = delete;
 
+  // No tenant, inside a tenant's scope too.
   static TenantScope central() { return TenantScope(TenantId{}); }
-  static std::optional<TenantId> current();
+  // Nothing without a scope and in central(). In the scope of a bad id: a text that no check accepts.
+  [[nodiscard]] static std::optional<TenantId> current();
 
  private:
   const void* thread_;
+  std::size_t depth_;
 };
 
 }  // namespace aimeter
