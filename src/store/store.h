@@ -264,38 +264,59 @@ class Store {
  public:
   virtual ~Store() = default;
 
-  // ---- Apply lane. All or nothing; moves last_seq from `prev`. A settlement that cannot be
-  // written goes to the dead ones, counted with its hold. Errors: conflict (last_seq is not prev:
-  // read it), unavailable, in_doubt.
+  // ---- Apply lane. All or nothing; moves last_seq from `prev`; the batch's seqs follow it. Epochs
+  // do not matter here: a lost or closed engine's tail still counts, its leases do not.
+  // - Keys: first wins; a loser is stored flagged duplicate with actual 0, and gives its hold back.
+  // - A part whose lease lacks some of `held` is late: what its actual is above that counts in
+  //   `late`, the row is flagged. Else max(0, actual - held) of a blocking part is `over_hold`.
+  // - The limit that a batch names last of a budget is its limit (not by adjustments, duplicates).
+  // - A settlement that cannot be written (a sum out of range, a budget of another account, an
+  //   adjustment that takes more than is left or counts elsewhere than its usage) is dead: used +=
+  //   held, leased -= held. A dead call keeps its key, a dead adjustment does not.
+  // - A settlement with a token ends that detached hold. Where the detach is not applied yet it
+  //   takes its hold from the lease, and the detach changes nothing any more. After release or
+  //   expiry it is late. The token is a key of kind "hold": the second settlement is a duplicate.
+  // Errors: conflict (last_seq is not prev: read it), not_found (no such engine), invalid_argument
+  // (seqs with a gap), unavailable, in_doubt.
   [[nodiscard]] virtual Result<Applied> apply(EngineRef engine, Seq prev,
                                               std::span<const Settlement> batch, Sync sync) = 0;
   [[nodiscard]] virtual Result<Seq> last_seq(EngineId engine) = 0;
 
   // ---- Control lane.
   [[nodiscard]] virtual Result<EngineRef> open_engine(const EngineCard& card) = 0;
-  // All asks of one account or none: a grant below `one_call` for one of them gives 0 to all.
-  // Errors: failed_precondition (the epoch is over), unavailable.
+  // All asks of one account or none: a grant below `one_call` for one of them gives 0 to all, and
+  // others are asked to give back what that one lacked. Elsewhere: other engines' leases, and
+  // detached holds. Live engines: not closed, renewed within kEngineLiveFor (bound.h). Errors:
+  // failed_precondition (the epoch is over, the engine closed), not_found, invalid_argument,
+  // unavailable.
   [[nodiscard]] virtual Result<std::vector<LeaseGrant>> lease(EngineRef engine,
                                                               std::span<const LeaseAsk> asks) = 0;
+  // A budget stays recalled until something of it (0 will do) is given back. A closed engine:
+  // failed_precondition. An epoch that is over is no error: lost, and nothing was renewed.
   [[nodiscard]] virtual Result<Pulse> renew(EngineRef engine,
                                             std::span<const HeldReport> held_of_recalled) = 0;
+  // All or nothing. failed_precondition: the epoch is over, or less is leased.
   [[nodiscard]] virtual Status give_back(EngineRef engine, std::span<const LeaseBack> parts) = 0;
   [[nodiscard]] virtual Status close_engine(
       EngineId engine) = 0;  // after its tail was applied: its leases go back
-  [[nodiscard]] virtual Result<int> take_back(
-      Instant silent_since) = 0;  // others' engines: next epoch, leases go back
+  // Engines that last renewed before `silent_since` and still lease something: next epoch, their
+  // leases go back. Says how many.
+  [[nodiscard]] virtual Result<int> take_back(Instant silent_since) = 0;
   [[nodiscard]] virtual Result<std::optional<KeySeen>> find_key(const base::Key16& key) = 0;
+  // All subscriptions and overrides of the account, with the plans in their newest version.
   [[nodiscard]] virtual Result<AccountState> load_account(const Account& account, Instant at) = 0;
   [[nodiscard]] virtual Result<std::vector<BudgetState>> budget_states(
       std::span<const BudgetKey> keys) = 0;  // absent: zeros
   // Errors: invalid_argument, not_found, conflict, failed_precondition: nothing changed.
   [[nodiscard]] virtual Result<Changed> change(const Change& change) = 0;
 
-  // ---- Reads (any thread, own snapshot).
+  // ---- Reads (any thread, own snapshot). An empty `tenant` is all tenants.
+  // Sorted by (occurred_at, id). invalid_argument: a bad cursor, a limit outside 1..kPageMax.
   [[nodiscard]] virtual Result<UsagePage> usages(const UsageFilter& filter, std::string_view cursor,
                                                  std::size_t limit) const = 0;
   [[nodiscard]] virtual Result<std::vector<RollupRow>> rollups(
       const RollupFilter& filter) const = 0;
+  // Rows of one engine by seq, duplicates too, no dead ones and no detaches.
   [[nodiscard]] virtual Result<std::vector<Settlement>> feed(FeedPosition after,
                                                              std::size_t limit) const = 0;
   [[nodiscard]] virtual Result<std::optional<Settlement>> settlement(
@@ -311,6 +332,7 @@ class Store {
       const std::optional<TenantId>& tenant) const = 0;
   [[nodiscard]] virtual Result<std::vector<std::pair<Account, UsageLimitOverride>>> overrides(
       const std::optional<TenantId>& tenant) const = 0;
+  // Every tenant that was ever named, but "", sorted.
   [[nodiscard]] virtual Result<std::vector<TenantId>> tenants() const = 0;
   [[nodiscard]] virtual Result<std::optional<TenantId>> tenant_of_domain(
       std::string_view host) const = 0;
