@@ -11,12 +11,14 @@
 #pragma once
 
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "aimeter/money.h"
 #include "aimeter/result.h"
@@ -55,22 +57,48 @@ struct CallInfo {
   std::string provider = {}, model = {};
 };
 
-// What an extractor found in an answer.
+struct NamedCount {
+  std::string name = {};
+  std::int64_t count = 0;
+  friend bool operator==(const NamedCount&, const NamedCount&) = default;
+};
+
+// What one model did for an answer, where the answer tells it by model (Anthropic's iterations).
+struct ModelWork {
+  std::string model = {};  // empty: the answer's own
+  Usage usage = {};
+};
+
+// What an extractor found in an answer. `error` and `usage` are both set only for a stream that
+// told figures before it failed or broke off: the figures are then a lower bound unless they were
+// final.
 struct Extracted {
-  std::string model = {};                   // as the answer names it; empty when it does not
-  std::optional<Usage> usage = {};          // empty: the answer carries no usage
-  std::optional<Error> error = {};          // provider_failed: an error body or a mid-stream error
-  std::optional<Money> reported_cost = {};  // the provider's own figure, for comparison
+  std::string model = {};  // as the answer names it; empty when it does not
+  // Empty: the answer carries no usage. Source provider: final. Source estimated: a lower bound
+  // (the stream ended before its last figures, or the provider left a figure out).
+  std::optional<Usage> usage = {};
+  // provider_failed: status >= 400, an error body or an error inside a stream; the message never
+  // holds text of the answer but its error type and code. invalid_argument: the answer cannot be
+  // read or contradicts itself; its usage is missing, and the call is not free.
+  std::optional<Error> error = {};
+  std::optional<Money> reported_cost = {};          // the provider's own figure, to the nano-unit
+  std::optional<std::int64_t> reported_total = {};  // the total as the answer says it
+  std::vector<NamedCount> further = {};             // told beyond the normal form, never priced
+  std::vector<ModelWork> by_model = {};             // may be more than `usage`: all work, by model
 };
 
 struct AnswerHints {
-  std::string api = {};  // "chat", "responses", "messages" ...; empty: told by content
+  std::string api = {};  // "chat", "responses", "messages" ...; a hint: told by content
   int http_status = 200;
   bool stream = false;  // a hint only: the format is told by content
 };
 
-// Reads one answer, fed in pieces of any size. Memory is bounded (kAnswerBytesMax for a plain body,
-// one event for a stream). Never throws. finish() is called once, after the last piece.
+// A plain JSON body above this is not read: its usage is missing.
+inline constexpr std::size_t kAnswerBytesMax = std::size_t{64} << 20;
+
+// Reads one answer, fed in pieces of any size; the result does not depend on how it was cut.
+// Memory is bounded (kAnswerBytesMax for a plain body, one event for a stream). Never throws on
+// any input. finish() is called once, after the last piece.
 class AnswerReader {
  public:
   virtual ~AnswerReader() = default;
@@ -96,8 +124,9 @@ class ProviderClient {
 };
 
 // The built-in extractor of call.provider reads `body` (JSON, SSE, NDJSON or AWS event stream).
-// Errors: provider_failed (an error body), invalid_argument (provider unknown). An answer without
-// usage gives Usage with source missing.
+// Errors: provider_failed (an error body; in a stream only when it told no usage), invalid_argument
+// (provider unknown). An answer without usage, and one that cannot be read or contradicts itself,
+// gives Usage with source missing: it was answered, so it is never an error.
 [[nodiscard]] Result<Usage> extract_usage(const CallInfo& call, std::string_view body);
 
 struct HttpAnswer {

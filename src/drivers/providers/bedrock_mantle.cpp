@@ -1,0 +1,20 @@
+// Amazon Bedrock Mantle: responses and chat.
+#include "drivers/builtin.h"
+#include "provider/answer.h"
+
+namespace aimeter::drivers {
+namespace {
+
+constexpr provider::Dialect kDialects[] = {provider::read_anthropic, provider::read_openai};
+constexpr provider::ProviderCard kCard = {
+    .name = "bedrock_mantle",
+    .dialects = kDialects,
+};
+
+}  // namespace
+
+std::unique_ptr<Extractor> make_provider_bedrock_mantle() {
+  return provider::make_extractor(kCard);
+}
+
+}  // namespace aimeter::drivers

@@ -1,0 +1,18 @@
+// Crusoe: OpenAI-compatible.
+#include "drivers/builtin.h"
+#include "provider/answer.h"
+
+namespace aimeter::drivers {
+namespace {
+
+constexpr provider::Dialect kDialects[] = {provider::read_openai};
+constexpr provider::ProviderCard kCard = {
+    .name = "crusoe",
+    .dialects = kDialects,
+};
+
+}  // namespace
+
+std::unique_ptr<Extractor> make_provider_crusoe() { return provider::make_extractor(kCard); }
+
+}  // namespace aimeter::drivers

@@ -1,0 +1,18 @@
+// DeepSeek: OpenAI-compatible.
+#include "drivers/builtin.h"
+#include "provider/answer.h"
+
+namespace aimeter::drivers {
+namespace {
+
+constexpr provider::Dialect kDialects[] = {provider::read_anthropic, provider::read_openai};
+constexpr provider::ProviderCard kCard = {
+    .name = "deepseek",
+    .dialects = kDialects,
+};
+
+}  // namespace
+
+std::unique_ptr<Extractor> make_provider_deepseek() { return provider::make_extractor(kCard); }
+
+}  // namespace aimeter::drivers

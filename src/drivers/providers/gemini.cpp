@@ -1,0 +1,18 @@
+// Google AI: generateContent, embedContent, live; its OpenAI-compatible chat.
+#include "drivers/builtin.h"
+#include "provider/answer.h"
+
+namespace aimeter::drivers {
+namespace {
+
+constexpr provider::Dialect kDialects[] = {provider::read_gemini, provider::read_openai};
+constexpr provider::ProviderCard kCard = {
+    .name = "gemini",
+    .dialects = kDialects,
+};
+
+}  // namespace
+
+std::unique_ptr<Extractor> make_provider_gemini() { return provider::make_extractor(kCard); }
+
+}  // namespace aimeter::drivers

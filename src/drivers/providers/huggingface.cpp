@@ -1,0 +1,18 @@
+// Hugging Face inference providers and TGI: OpenAI-compatible.
+#include "drivers/builtin.h"
+#include "provider/answer.h"
+
+namespace aimeter::drivers {
+namespace {
+
+constexpr provider::Dialect kDialects[] = {provider::read_openai};
+constexpr provider::ProviderCard kCard = {
+    .name = "huggingface",
+    .dialects = kDialects,
+};
+
+}  // namespace
+
+std::unique_ptr<Extractor> make_provider_huggingface() { return provider::make_extractor(kCard); }
+
+}  // namespace aimeter::drivers

@@ -1,0 +1,172 @@
+// The recorded answers in ../shared/data, read whole and in pieces: every figure equals the manifest's.
+#include <gtest/gtest.h>
+
+#include <boost/json.hpp>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <map>
+#include <sstream>
+
+#include "aimeter/provider.h"
+#include "drivers/builtin.h"
+
+namespace aimeter {
+namespace {
+
+namespace fs = std::filesystem;
+namespace json = boost::json;
+
+std::optional<fs::path> responses_folder() {
+  const char* set = std::getenv("AIMETER_SHARED");
+  const fs::path shared =
+      set != nullptr ? fs::path(set) : fs::path(AIMETER_SOURCE_DIR) / ".." / "shared";
+  if (fs::exists(shared / "data/responses/manifest.json")) return shared / "data/responses";
+  std::cout << "left out: the recorded answers are not beside this checkout\n";
+  return std::nullopt;
+}
+
+std::string read_file(const fs::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  std::stringstream text;
+  text << in.rdbuf();
+  return text.str();
+}
+
+std::string text_of(const json::value* value) {
+  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
+}
+
+Extracted extract_in_pieces(const json::object& entry, std::string_view body, std::size_t piece) {
+  const Extractor* extractor = drivers::find_extractor(text_of(entry.if_contains("provider")));
+  if (extractor == nullptr) return {.error = Error{Code::not_found, "no extractor"}};
+  const auto reader =
+      extractor->reader({.api = text_of(entry.if_contains("api")),
+                         .http_status = static_cast<int>(entry.at("http_status").as_int64()),
+                         .stream = entry.at("stream").as_bool()});
+  for (std::size_t at = 0; at < body.size(); at += piece) reader->feed(body.substr(at, piece));
+  return reader->finish();
+}
+
+using Counts = std::map<std::string, std::int64_t>;
+
+// What the manifest calls otherwise. Everything that is not here has our name.
+const std::map<std::string, std::string>& our_names() {
+  static const auto* const kNames =
+      new std::map<std::string, std::string>{{"total_tokens_reported", "reported_total"},
+                                             {"web_search_requests", "searches"},
+                                             {"web_fetch_requests", "web_fetches"},
+                                             {"tool_use_prompt_tokens", "tool_prompt_tokens"},
+                                             {"document_in_tokens", "input_document_tokens"},
+                                             {"image_in_tokens", "input_image_tokens"},
+                                             {"video_in_tokens", "input_video_tokens"},
+                                             {"audio_input_tokens", "input_audio_tokens"}};
+  return *kNames;
+}
+
+Counts counts_of(const Usage& usage) {
+  Counts counts = {{"input_tokens", usage.input_tokens.count},
+                   {"cached_input_tokens", usage.cached_input_tokens.count},
+                   {"cache_write_tokens", usage.cache_write_tokens.count},
+                   {"cache_write_5m_tokens", usage.cache_write_5m_tokens.count},
+                   {"cache_write_1h_tokens", usage.cache_write_1h_tokens.count},
+                   {"input_audio_tokens", usage.input_audio_tokens.count},
+                   {"output_tokens", usage.output_tokens.count},
+                   {"reasoning_tokens", usage.reasoning_tokens.count}};
+  for (const auto& [name, count] : usage.units) counts[name] = count;
+  return counts;
+}
+
+Counts counts_of(const Extracted& found) {
+  Counts counts = found.usage ? counts_of(*found.usage) : Counts{};
+  for (const NamedCount& further : found.further) counts[further.name] = further.count;
+  if (found.reported_total) counts["reported_total"] = *found.reported_total;
+  return counts;
+}
+
+// Our tier as the manifest's traffic_type; 1 is how an older client wrote ON_DEMAND.
+std::string traffic_of(const std::string& tier) {
+  return tier == "flex" ? "\"ON_DEMAND_FLEX\"" : "1";
+}
+
+void compare_work(const json::object& by_model, const Extracted& found) {
+  ASSERT_EQ(by_model.size(), found.by_model.size());
+  for (const ModelWork& work : found.by_model) {
+    const json::value* expected = by_model.if_contains(work.model);
+    ASSERT_NE(expected, nullptr) << work.model;
+    const Counts ours = counts_of(work.usage);
+    for (const auto& [name, count] : expected->as_object())
+      EXPECT_EQ(ours.at(std::string(name)), count.as_int64()) << work.model << ' ' << name;
+  }
+}
+
+void compare_field(const std::string& name, const json::value& expected, const Extracted& found) {
+  if (name == "note") return;  // words, not a figure
+  if (name == "iterations_by_model") return compare_work(expected.as_object(), found);
+  if (name == "traffic_type") {
+    EXPECT_EQ(json::serialize(expected), traffic_of(found.usage->service_tier));
+    return;
+  }
+  if (name == "provider_reported_cost_usd") {
+    ASSERT_TRUE(found.reported_cost);
+    const double nanos = expected.to_number<double>() * 1e9;
+    EXPECT_LE(std::abs(static_cast<double>(found.reported_cost->nanos) - nanos), 0.5001);
+    return;
+  }
+  const auto other = our_names().find(name);
+  const std::string& ours = other == our_names().end() ? name : other->second;
+  const Counts counts = counts_of(found);
+  const auto count = counts.find(ours);
+  if (expected.is_null()) {
+    EXPECT_EQ(count, counts.end()) << name;
+  } else {
+    ASSERT_NE(count, counts.end()) << name;
+    EXPECT_EQ(count->second, expected.to_number<std::int64_t>()) << name;
+  }
+}
+
+void compare(const json::object& entry, const Extracted& found) {
+  const json::value* expected = entry.if_contains("expected");
+  const bool failed = entry.at("http_status").as_int64() >= 400;
+  const bool midstream = entry.if_contains("midstream_error") != nullptr;
+  ASSERT_EQ(found.error.has_value(), failed || midstream)
+      << (found.error ? found.error->message : "no error");
+  if (found.error) {
+    EXPECT_EQ(found.error->code, Code::provider_failed) << found.error->message;
+    EXPECT_LE(found.error->message.size(), 200U);
+  }
+  if (!failed && !found.model.empty()) {
+    EXPECT_EQ(found.model, text_of(entry.if_contains("model")));
+  }
+  if (expected == nullptr || expected->is_null()) {
+    EXPECT_FALSE(found.usage);
+    return;
+  }
+  ASSERT_TRUE(found.usage);
+  EXPECT_TRUE(found.usage->check()) << found.usage->check().error().message;
+  for (const auto& [name, value] : expected->as_object())
+    compare_field(std::string(name), value, found);
+}
+
+TEST(Extract, EveryRecordedAnswerWholeAndInPieces) {
+  const std::optional<fs::path> folder = responses_folder();
+  if (!folder) return;
+  const json::value manifest = json::parse(read_file(*folder / "manifest.json"));
+  std::size_t read = 0;
+  for (const json::value& value : manifest.as_array()) {
+    const json::object& entry = value.as_object();
+    const std::string file = text_of(entry.if_contains("file"));
+    const std::string body = read_file(*folder / file);
+    for (const std::size_t piece :
+         {body.size() + 1, std::size_t{1}, std::size_t{7}, std::size_t{1000}}) {
+      SCOPED_TRACE(file + " in pieces of " + std::to_string(piece));
+      compare(entry, extract_in_pieces(entry, body, piece));
+    }
+    ++read;
+  }
+  EXPECT_EQ(read, 200U);
+}
+
+}  // namespace
+}  // namespace aimeter
