@@ -95,12 +95,12 @@ struct SkippedEntry {
 };
 struct ImportedBook {
   std::shared_ptr<const PriceBook> book = {};
-  std::int64_t entries = 0;            // seen in the file
+  std::int64_t entries = 0;  // seen in the file
   std::vector<SkippedEntry> skipped = {};
 };
 struct ImportOptions {
   BookFormat format = BookFormat::aimeter;
-  std::string version = {};                   // empty: the document's, else FORMAT-DATE
+  std::string version = {};                    // empty: the document's, else FORMAT-DATE
   std::optional<Instant> effective_from = {};  // empty: the document's, else the beginning of time
   std::string source = {};                     // said in every row; empty: the format's name
 };
@@ -172,10 +172,10 @@ enum class UnknownModel { provisional, refuse, default_price };
 class Prices {
  public:
   struct Options {
-    std::vector<PriceBook::Ref> books = {};         // any order; empty: the shipped book
+    std::vector<PriceBook::Ref> books = {};  // any order; empty: the shipped book
     std::vector<ConfiguredPrice> configured = {};
     std::optional<ConfiguredPrice> default_price = {};  // of models that nothing else prices
-    std::string currency = "usd";                   // of the configured prices
+    std::string currency = "usd";                       // of the configured prices
   };
   explicit Prices(Options options);
   ~Prices();
@@ -204,6 +204,7 @@ class Prices {
 
  private:
   struct Configured;
+  [[nodiscard]] Result<PriceBook::Ref> book_for(Instant at, std::string_view version) const;
   Options options_;
   std::vector<PriceBook::Ref> books_;  // by effective_from
   std::unique_ptr<Configured> configured_;

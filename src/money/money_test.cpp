@@ -42,9 +42,9 @@ TEST(Money, parses_plain_decimals_and_says_them_back_in_shortest_form) {
 }
 
 TEST(Money, refuses_what_is_no_plain_decimal_and_names_it) {
-  for (const char* text : {"", "-", ".5", "1.", "1e3", "+1", " 1", "1 ", "1,5", "0x10", "NaN",
-                           "inf", "1.2.3", "0.0000000001", "9223372036.854775808",
-                           "-9223372036.854775809", "1e400"}) {
+  for (const char* text :
+       {"", "-", ".5", "1.", "1e3", "+1", " 1", "1 ", "1,5", "0x10", "NaN", "inf", "1.2.3",
+        "0.0000000001", "9223372036.854775808", "-9223372036.854775809", "1e400"}) {
     SCOPED_TRACE(text);
     const Result<Money> money = Money::parse(text);
     ASSERT_FALSE(money.has_value());
@@ -123,11 +123,30 @@ TEST(Decimal, keeps_every_digit_of_a_literal) {
 }
 
 TEST(Decimal, refuses_what_it_cannot_hold_and_names_the_field) {
-  for (const char* text :
-       {"", "-", "+1", ".", ".5", "5.", "1e", "1e+", "e5", "NaN", "Infinity", "-inf", "0x1",
-        "1_000",
-        " 1", "1 ", "1.5.2", "1e400", "1e-400", "1e-37", "1e38", "1e99999999999",
-        "123456789012345678901234567890123456789", "1,5"}) {
+  for (const char* text : {"",
+                           "-",
+                           "+1",
+                           ".",
+                           ".5",
+                           "5.",
+                           "1e",
+                           "1e+",
+                           "e5",
+                           "NaN",
+                           "Infinity",
+                           "-inf",
+                           "0x1",
+                           "1_000",
+                           " 1",
+                           "1 ",
+                           "1.5.2",
+                           "1e400",
+                           "1e-400",
+                           "1e-37",
+                           "1e38",
+                           "1e99999999999",
+                           "123456789012345678901234567890123456789",
+                           "1,5"}) {
     SCOPED_TRACE(text);
     const Result<Decimal> value = Decimal::parse("input_price", text);
     ASSERT_FALSE(value.has_value());
