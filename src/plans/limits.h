@@ -1,6 +1,8 @@
 // Package:       plans
-// Units:         limits in tokens, requests or nano-units of the budget's currency; spans in
-// Instants. Errors:        none: pure functions of checked values. Thread safety: pure functions.
+// Units:         limits in tokens, requests or nano-units of the budget's currency; spans in Instants.
+// Errors:        admit: failed_precondition, corrupt; migrated: failed_precondition, conflict. The rest
+//                are pure functions of checked values and cannot fail.
+// Thread safety: pure functions.
 // Ownership:     none.
 //
 // Which subscription rules at an instant, and which budgets with which limits follow from it. Under
@@ -25,6 +27,7 @@ struct LimitOptions {
   Period::Options period = {};  // of plans that name none, and of accounts without one
   OverageBehavior overage_behavior = OverageBehavior::block;
   PlanChange plan_change = PlanChange::carry;
+  std::string currency = "usd";  // of the cost counter where no limit names one
 };
 
 // One countable constraint at an instant. `limit` empty = unlimited (it is counted all the same).
@@ -48,8 +51,9 @@ struct EffectiveLimits {
   std::optional<Subscription> subscription = {};
   std::optional<Plan> plan = {};
   bool in_trial = false;
-  std::vector<ConcreteBudget> budgets =
-      {};  // first the account's tokens, then its cost, then the plan's rules in order
+  // First the account's tokens, then its cost, then the plan's rules in order. No two have the same
+  // kind, scope and span: of such the one that blocks first stays.
+  std::vector<ConcreteBudget> budgets = {};
   Period::Span valid = {};  // the same answer for every instant in it
 };
 
@@ -59,12 +63,26 @@ struct Contract {  // what the store knows of one account
   std::vector<UsageLimitOverride> overrides = {};
 };
 
-// Active at t; not in grace before in grace, then newest started_at, then highest id. DESIGN 5.
+// Active at t; not in grace before in grace, then newest started_at, then highest id.
 [[nodiscard]] std::optional<Subscription> active_at(std::span<const Subscription> all, Instant at);
 [[nodiscard]] EffectiveLimits effective_limits(const Contract& contract,
                                                const LimitOptions& options, Instant at);
-// What a payment failure and a payment do to a subscription (LIBRARY 3). started_at never moves.
+// Whether a call may begin at all. Without a subscription: as the operator chose. With one whose plan
+// is not in the contract: corrupt, never "unlimited".
+[[nodiscard]] Status admit(const EffectiveLimits& limits, WithoutSubscription without);
+
+// What a payment failure and a payment do to a subscription. started_at never moves. A failure gives
+// one grace: none is given again while it runs or after it is over.
 [[nodiscard]] Subscription payment_failed(Subscription subscription, Instant now, int grace_days);
 [[nodiscard]] Subscription payment_restored(Subscription subscription);
+// trial_ends_at by the plan's trial_days, unless it is given, or an earlier subscription of the
+// account has had a trial of this plan.
+[[nodiscard]] Subscription with_trial(Subscription wanted, const Plan& plan,
+                                      std::span<const Subscription> earlier);
+struct Move {
+  std::string to = {}, expect_from = {};  // expect_from empty: whatever it is
+};
+// Errors: failed_precondition (on `to` already), conflict (not on expect_from).
+[[nodiscard]] Result<Subscription> migrated(Subscription subscription, const Move& move);
 
 }  // namespace aimeter::plans
