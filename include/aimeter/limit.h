@@ -28,6 +28,7 @@ struct Refusal {
   std::optional<Money> limit_cost = {}, used_cost = {}, held_cost = {}, requested_cost = {};
   std::optional<Money> balance = {}, required = {};  // credits
   std::optional<Instant> resets_at = {};
+  bool first = false;  // of its budget in this engine and period
 };
 
 // What a caller expects a call to take; strict: it fits or the call is refused.

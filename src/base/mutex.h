@@ -7,7 +7,9 @@
 // std::mutex is not annotated in libstdc++; this one is.
 #pragma once
 
+#include <atomic>
 #include <mutex>
+#include <thread>
 
 #if defined(__clang__)
 #define AIMETER_THREAD_ANNOTATION(x) __attribute__((x))
@@ -40,6 +42,39 @@ class [[nodiscard]] AIMETER_THREAD_ANNOTATION(scoped_lockable) Lock {
 
  private:
   Mutex& mutex_;
+};
+
+// For a few instructions of work on memory, never over I/O. Yields after 200 spins.
+class AIMETER_THREAD_ANNOTATION(capability("spinlock")) SpinLock {
+ public:
+  void lock() AIMETER_THREAD_ANNOTATION(acquire_capability()) {
+    while (taken_.exchange(true, std::memory_order_acquire)) {
+      for (int spins = 0; taken_.load(std::memory_order_relaxed); ++spins) {
+        if (spins >= kSpinsMax) std::this_thread::yield();
+      }
+    }
+  }
+  void unlock() AIMETER_THREAD_ANNOTATION(release_capability()) {
+    taken_.store(false, std::memory_order_release);
+  }
+
+ private:
+  static constexpr int kSpinsMax = 200;
+  std::atomic<bool> taken_{false};
+};
+
+class [[nodiscard]] AIMETER_THREAD_ANNOTATION(scoped_lockable) SpinGuard {
+ public:
+  explicit SpinGuard(SpinLock& lock) AIMETER_THREAD_ANNOTATION(acquire_capability(lock))
+      : lock_(lock) {
+    lock_.lock();
+  }
+  ~SpinGuard() AIMETER_THREAD_ANNOTATION(release_capability()) { lock_.unlock(); }
+  SpinGuard(const SpinGuard&) = delete;
+  SpinGuard& operator=(const SpinGuard&) = delete;
+
+ private:
+  SpinLock& lock_;
 };
 
 }  // namespace aimeter::base

@@ -36,6 +36,11 @@ struct Names {
   std::string user = {}, api_key = {}, feature = {}, model = {}, session = {};
 };
 
+[[nodiscard]] std::string_view scope_name(BudgetScope scope, const Names& names);
+// The counter of `budget` that a call of these names touches.
+[[nodiscard]] BudgetKey key_of(const Account& account, const plans::ConcreteBudget& budget,
+                               std::string_view name);
+
 enum class Fit : std::uint8_t { strict, may_cap };  // may_cap: a learned estimate
 struct Need {
   Amount tokens = 0, cost_nanos = 0, requests = 1;
@@ -46,11 +51,11 @@ struct Need {
 };
 
 struct HeldPart {
-  std::uint32_t slot = 0;  // of its account
-  BudgetKey key = {};
-  Amount held = 0;  // asked for; of a blocking budget: taken from the lease
-  std::optional<Amount> limit = {};
-  bool blocking = false, shadow = false, would_refuse = false;
+  std::uint32_t slot = 0;  // of its account's counters
+  std::uint32_t epoch = 0;
+  Amount held = 0;                   // set aside; of a leased part: out of the lease
+  std::optional<Amount> limit = {};  // pinned
+  bool leased = false, shadow = false, would_refuse = false;
 };
 
 using LocalAccount = std::uint32_t;  // dense, per process, never written
@@ -63,6 +68,7 @@ struct Held {
   std::shared_ptr<const Terms> terms = {};
   std::vector<HeldPart> parts = {};
   bool capped = false;
+  std::size_t reserved_bytes = 0;  // set aside for its settlement by whoever journals it
   [[nodiscard]] bool would_refuse() const;
 };
 
@@ -85,6 +91,9 @@ struct HoldAnswer {
   std::vector<BudgetKey> unknown = {};          // of unknown_budgets: add() them, then again
   std::vector<Short> shorts = {};               // of short_of: ask the store for leases, then again
   std::shared_ptr<const Refusal> refusal = {};  // of refused
+  bool fits_limit = false;     // of refused: it would fit, but the rest is leased elsewhere
+  bool worth_waiting = false;  // of refused: what others leased may come back and make it fit
+  bool running_low = false;    // of held: a lease should be fetched ahead
 };
 
 // What the store says of one budget; given to the book under the ledger's lane lock, in the store's
@@ -106,6 +115,7 @@ struct SettledPart {
   Amount held = 0, actual = 0;
   std::optional<Amount> limit = {};
   bool blocking = false, shadow = false, would_refuse = false;
+  bool counted = true;  // known to the book
 };
 struct SettledBudgets {
   std::vector<SettledPart> parts = {};
@@ -114,13 +124,21 @@ struct SettledBudgets {
        crossed_reached = false;  // for the first time in this engine and period
 };
 
+// What the store has counted of one budget of this engine, summed over a batch.
+struct AppliedPart {
+  BudgetKey key = {};
+  std::uint32_t epoch = 0;  // of the holds
+  Amount held = 0, actual = 0;
+  std::uint32_t settlements = 0;
+};
+
 struct BookOptions {
   int approaching_percent = 80;
 };
 
 class Book {
  public:
-  Book(const Clock& clock, BookOptions options);
+  explicit Book(BookOptions options);
   ~Book();
   Book(const Book&) = delete;
   Book& operator=(const Book&) = delete;
@@ -139,16 +157,24 @@ class Book {
   [[nodiscard]] HoldAnswer hold(LocalAccount account, const Names& names, const Need& need,
                                 Instant now, std::uint64_t catalogue, Ask ask);
   void release(const Held& held);
-  [[nodiscard]] SettledBudgets settle(const Held& held, const Actual& actual);
-  // A record() without a hold: takes what is free, never asks. Same answers as hold() but never
-  // refused or short.
-  [[nodiscard]] HoldAnswer take_free(LocalAccount account, const Names& names, const Need& need,
-                                     Instant at, std::uint64_t catalogue);
-  // The store has counted these parts of this engine's settlements; `used` is its word after them.
-  void applied(std::span<const SettledPart> sums, std::span<const StoreWord> words);
+  [[nodiscard]] SettledBudgets settle(const Held& held, const Names& names, const Actual& actual);
+  // For what is settled without a hold (a record, an adjustment): counts the parts that are known
+  // here, and takes what they use from what is free of their leases, asking for no more. Fills
+  // `held` and `counted` of each part.
+  [[nodiscard]] SettledBudgets count(LocalAccount account, const Names& names,
+                                     std::vector<SettledPart> parts);
+  // The keys of a hold's parts, as begin frames name them.
+  [[nodiscard]] std::vector<SettledPart> parts_of(const Held& held) const;
+  // The store has counted these parts of this engine's settlements and says `used` after them.
+  void applied(std::span<const AppliedPart> sums, std::span<const StoreWord> words);
 
-  [[nodiscard]] LimitCheck check(LocalAccount account, const Names& names, const Need& requested,
-                                 Instant now, std::uint64_t catalogue) const;
+  // Whether check() and count() have all they need: `held` (nothing is held), else what is
+  // missing.
+  [[nodiscard]] HoldAnswer ready(LocalAccount account, const Names& names, Instant now,
+                                 std::uint64_t catalogue) const;
+  // Looks and holds nothing; budgets that are not known yet are left out. `now` as in ready().
+  [[nodiscard]] LimitCheck check(LocalAccount account, const Names& names,
+                                 const Need& requested) const;
 
   // ---- for the control lane
   // What goes back: free parts of recalled budgets (or all of ended periods and idle leases when
@@ -162,6 +188,7 @@ class Book {
   [[nodiscard]] std::vector<Back> held_of(std::span<const BudgetKey> keys) const;
   // The leases of this epoch are gone: nothing is free, running holds keep their old epoch.
   void new_epoch(std::uint32_t epoch);
+  [[nodiscard]] std::uint32_t epoch() const;
 
  private:
   struct Entry;

@@ -36,7 +36,7 @@ constexpr unsigned kUsageBits = kUnitsBit + 1;
 
 // Bits of one budget part.
 constexpr std::uint8_t kOwnAccount = 1, kHasLimit = 2, kBlocking = 4, kShadow = 8,
-                       kWouldRefuseHere = 16, kPartBitsAll = 31;
+                       kWouldRefuseHere = 16, kCounted = 32, kPartBitsAll = 63;
 // Bits of a settlement's optional ends.
 constexpr std::uint8_t kHasKey = 1, kCapped = 2, kOptionalAll = 3;
 
@@ -72,6 +72,7 @@ void put_part(ByteWriter& out, const BudgetPart& part, const Account& account) {
   if (part.blocking) bits |= kBlocking;
   if (part.shadow) bits |= kShadow;
   if (part.would_refuse) bits |= kWouldRefuseHere;
+  if (part.counted) bits |= kCounted;
   out.put_byte(bits);
   if (own) put_account(out, part.key.account);
   out.put_byte(static_cast<std::uint8_t>(part.key.kind));
@@ -180,6 +181,7 @@ BudgetPart take_part(ByteReader& in, const Account& account) {
   part.blocking = (bits & kBlocking) != 0;
   part.shadow = (bits & kShadow) != 0;
   part.would_refuse = (bits & kWouldRefuseHere) != 0;
+  part.counted = (bits & kCounted) != 0;
   return part;
 }
 

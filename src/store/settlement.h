@@ -39,6 +39,7 @@ struct BudgetPart {
   Amount actual = 0;                 // signed in an adjustment
   std::optional<Amount> limit = {};  // pinned; empty = unlimited
   bool blocking = false, shadow = false, would_refuse = false;
+  bool counted = false;  // in the memory of the engine that settled it; no meaning elsewhere
   friend bool operator==(const BudgetPart&, const BudgetPart&) = default;
 };
 

@@ -282,7 +282,7 @@ class Store {
                                               std::span<const Settlement> batch, Sync sync) = 0;
   [[nodiscard]] virtual Result<Seq> last_seq(EngineId engine) = 0;
 
-  // ---- Control lane.
+  // ---- Control lane. find_key, load_account and budget_states: any thread.
   [[nodiscard]] virtual Result<EngineRef> open_engine(const EngineCard& card) = 0;
   // All asks of one account or none: a grant below `one_call` for one of them gives 0 to all, and
   // others are asked to give back what that one lacked. Elsewhere: other engines' leases, and

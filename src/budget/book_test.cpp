@@ -1,0 +1,303 @@
+#include "budget/book.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <random>
+#include <thread>
+
+#include "budget/book_fixture.h"
+
+namespace aimeter::budget {
+namespace {
+
+using What = HoldAnswer::What;
+
+TEST(Book, AHoldFitsWhatIsFreeOfTheLease) {
+  struct Row {
+    const char* sentence;
+    Amount granted, asked;
+    What expected;
+  };
+  constexpr Row kRows[] = {
+      {"a hold that just fits is granted", 40, 40, What::held},
+      {"one token too many asks the store first", 40, 41, What::short_of},
+      {"nothing granted yet asks the store first", 0, 1, What::short_of},
+      {"a call of no tokens still needs a limit that is not reached", 0, 0, What::short_of},
+      {"a call of no tokens fits when something is left", 1, 0, What::held},
+  };
+  for (const Row& row : kRows) {
+    SCOPED_TRACE(row.sentence);
+    BookFixture fixture({tokens_budget(100)});
+    fixture.grant(row.granted);
+    EXPECT_EQ(fixture.hold(row.asked).what, row.expected);
+  }
+}
+
+TEST(Book, AskedForTheLastTimeItRefusesAndSaysWhy) {
+  BookFixture fixture({tokens_budget(100)});
+  fixture.grant(40, 60);
+  const HoldAnswer answer = fixture.hold(41, Fit::strict, Book::Ask::final);
+  ASSERT_EQ(answer.what, What::refused);
+  EXPECT_EQ(answer.refusal->budget, "tokens");
+  EXPECT_EQ(answer.refusal->scope, "account");
+  EXPECT_EQ(answer.refusal->limit->count, 100);
+  EXPECT_EQ(answer.refusal->used->count, 60);
+  EXPECT_EQ(answer.refusal->held->count, 0);
+  EXPECT_EQ(answer.refusal->requested->count, 41);
+  EXPECT_EQ(*answer.refusal->resets_at, kMarch.end);
+  EXPECT_FALSE(answer.fits_limit);
+  EXPECT_TRUE(answer.refusal->first);
+  EXPECT_FALSE(fixture.hold(41, Fit::strict, Book::Ask::final).refusal->first);
+  EXPECT_EQ(fixture.hold(40).what, What::held) << "a refusal holds nothing";
+}
+
+TEST(Book, ALimitOfZeroRefusesEverything) {
+  BookFixture fixture({tokens_budget(0)});
+  EXPECT_EQ(fixture.hold(1, Fit::strict, Book::Ask::final).what, What::refused);
+  EXPECT_EQ(fixture.hold(0, Fit::strict, Book::Ask::final).what, What::refused);
+  EXPECT_EQ(fixture.hold(1, Fit::may_cap, Book::Ask::final).what, What::refused);
+}
+
+TEST(Book, UnlimitedAndAllowingBudgetsJustCount) {
+  plans::ConcreteBudget allowing = tokens_budget(10);
+  allowing.overage = OverageBehavior::allow;
+  for (const auto& budget : {tokens_budget(std::nullopt), allowing}) {
+    BookFixture fixture({budget});
+    HoldAnswer answer = fixture.hold(1'000);
+    ASSERT_EQ(answer.what, What::held);
+    const SettledBudgets settled = fixture.book.settle(answer.held, {}, {.tokens = 900});
+    ASSERT_EQ(settled.parts.size(), 1U);
+    EXPECT_EQ(settled.parts[0].held, 0);
+    EXPECT_EQ(settled.parts[0].actual, 900);
+    EXPECT_TRUE(settled.check.allowed);
+  }
+}
+
+TEST(Book, AShadowBudgetDecidesButNeverRefuses) {
+  plans::ConcreteBudget shadow = tokens_budget(100);
+  shadow.enforcement = Enforcement::shadow;
+  BookFixture fixture({shadow});
+  HoldAnswer fits = fixture.hold(100);
+  ASSERT_EQ(fits.what, What::held);
+  EXPECT_FALSE(fits.held.would_refuse());
+  HoldAnswer above = fixture.hold(1);
+  ASSERT_EQ(above.what, What::held);
+  EXPECT_TRUE(above.held.would_refuse());
+  const SettledBudgets settled = fixture.book.settle(above.held, {}, {.tokens = 1});
+  EXPECT_TRUE(settled.parts[0].would_refuse);
+  EXPECT_FALSE(settled.check.remaining_tokens) << "a shadow limit limits nobody";
+}
+
+TEST(Book, ACappedHoldNeedsThatNobodyElseHoldsAny) {
+  BookFixture fixture({tokens_budget(100)});
+  fixture.grant(50, 50);
+  HoldAnswer capped = fixture.hold(4'096, Fit::may_cap, Book::Ask::final);
+  ASSERT_EQ(capped.what, What::held);
+  EXPECT_TRUE(capped.held.capped);
+  EXPECT_EQ(capped.held.parts[0].held, 50);
+  EXPECT_EQ(fixture.hold(4'096, Fit::may_cap, Book::Ask::final).what, What::refused);
+  fixture.book.release(capped.held);
+  fixture.book.hear(fixture.local, {.key = fixture.key(), .used = 50, .leased_elsewhere = 1});
+  EXPECT_EQ(fixture.hold(4'096, Fit::may_cap, Book::Ask::final).what, What::refused)
+      << "what others leased may be held there";
+}
+
+TEST(Book, SettlementAboveHoldNeverRefusedAndNeverSellsTwice) {
+  BookFixture fixture({tokens_budget(100)});
+  fixture.grant(100);
+  const HoldAnswer first = fixture.hold(10);
+  const SettledBudgets settled = fixture.book.settle(first.held, {}, {.tokens = 70});
+  EXPECT_EQ(settled.parts[0].held, 70) << "the excess comes out of what is free";
+  EXPECT_EQ(fixture.hold(31).what, What::short_of);
+  const HoldAnswer second = fixture.hold(30);
+  ASSERT_EQ(second.what, What::held);
+  const SettledBudgets excess = fixture.book.settle(second.held, {}, {.tokens = 45});
+  EXPECT_EQ(excess.parts[0].held, 30) << "only what nobody has is an excess";
+  EXPECT_EQ(excess.parts[0].actual, 45);
+  EXPECT_TRUE(excess.check.hard_limit_reached);
+  EXPECT_FALSE(excess.check.allowed);
+}
+
+TEST(Book, WhatAHoldDidNotUseIsFreeAtOnce) {
+  BookFixture fixture({tokens_budget(100)});
+  fixture.grant(100);
+  const HoldAnswer held = fixture.hold(100);
+  const SettledBudgets settled = fixture.book.settle(held.held, {}, {.tokens = 30});
+  EXPECT_EQ(settled.parts[0].held, 30);
+  EXPECT_EQ(fixture.hold(70).what, What::held);
+}
+
+TEST(Book, AHoldTakesFromAllBudgetsOrFromNone) {
+  plans::ConcreteBudget cost = tokens_budget(1'000);
+  cost.kind = BudgetKind::cost;
+  BookFixture fixture({tokens_budget(100), cost});
+  fixture.grant(100, 0, 0);
+  fixture.grant(5, 0, 1);
+  const Need need{.tokens = 50, .cost_nanos = 6};
+  const HoldAnswer answer = fixture.book.hold(fixture.local, {}, need, kNoon, 1, Book::Ask::final);
+  ASSERT_EQ(answer.what, What::refused);
+  EXPECT_EQ(answer.refusal->budget, "cost");
+  EXPECT_EQ(answer.refusal->limit_cost->nanos, 1'000);
+  EXPECT_EQ(fixture.hold(100).what, What::held) << "no tokens were taken";
+}
+
+TEST(Book, ScopedBudgetsCountEachNameByItself) {
+  plans::ConcreteBudget per_user = tokens_budget(10);
+  per_user.scope = BudgetScope::user;
+  BookFixture fixture({tokens_budget(std::nullopt), per_user});
+  for (const char* user : {"ann", "bob"}) {
+    fixture.book.hear(fixture.local, {.key = fixture.key(1, user), .granted = 10});
+  }
+  const Need ten{.tokens = 10};
+  const Names ann{.user = "ann"}, bob{.user = "bob"}, eve{.user = "eve"};
+  EXPECT_EQ(fixture.book.hold(fixture.local, ann, ten, kNoon, 1, Book::Ask::first).what,
+            What::held);
+  const HoldAnswer again =
+      fixture.book.hold(fixture.local, ann, {.tokens = 1}, kNoon, 1, Book::Ask::final);
+  ASSERT_EQ(again.what, What::refused);
+  EXPECT_EQ(again.refusal->scope, "user");
+  EXPECT_EQ(fixture.book.hold(fixture.local, bob, ten, kNoon, 1, Book::Ask::first).what,
+            What::held);
+  const HoldAnswer unknown = fixture.book.hold(fixture.local, eve, ten, kNoon, 1, Book::Ask::first);
+  ASSERT_EQ(unknown.what, What::unknown_budgets);
+  EXPECT_EQ(unknown.unknown.at(0).name, "eve");
+}
+
+TEST(Book, TermsActUntilTheirEndAndTheirVersion) {
+  BookFixture fixture({tokens_budget(std::nullopt)});
+  const Need need{.tokens = 1};
+  const auto at = [&](Instant now, std::uint64_t catalogue) {
+    return fixture.book.hold(fixture.local, {}, need, now, catalogue, Book::Ask::first).what;
+  };
+  EXPECT_EQ(at(kMarch.start, 1), What::held);
+  EXPECT_EQ(at(kMarch.end - Duration(1), 1), What::held);
+  EXPECT_EQ(at(kMarch.end, 1), What::stale);
+  EXPECT_EQ(at(kMarch.start - Duration(1), 1), What::stale);
+  EXPECT_EQ(at(kNoon, 2), What::stale);
+}
+
+TEST(Book, AHoldPinsItsLimitAcrossAChange) {
+  BookFixture fixture({tokens_budget(100)});
+  fixture.grant(100);
+  const HoldAnswer held = fixture.hold(60);
+  fixture.catalogue = 2;
+  fixture.set({tokens_budget(50)});
+  const SettledBudgets settled = fixture.book.settle(held.held, {}, {.tokens = 60});
+  EXPECT_EQ(*settled.parts[0].limit, 100);
+  EXPECT_EQ(*settled.check.limit, Tokens{50});
+  EXPECT_TRUE(settled.check.hard_limit_reached);
+}
+
+TEST(Book, ThresholdsAreToldOnceByTheSettlementThatCrosses) {
+  BookFixture fixture({tokens_budget(100)});
+  fixture.grant(100);
+  const auto use = [&](Amount tokens) {
+    const HoldAnswer held = fixture.hold(tokens);
+    return fixture.book.settle(held.held, {}, {.tokens = tokens});
+  };
+  EXPECT_FALSE(use(79).crossed_approaching);
+  const SettledBudgets eighty = use(1);
+  EXPECT_TRUE(eighty.crossed_approaching);
+  EXPECT_TRUE(eighty.check.approaching);
+  EXPECT_FALSE(eighty.crossed_reached);
+  EXPECT_FALSE(use(19).crossed_approaching);
+  EXPECT_TRUE(use(1).crossed_reached);
+}
+
+TEST(Book, ARecordTakesWhatIsFreeAndAsksForNoMore) {
+  BookFixture fixture({tokens_budget(100)});
+  fixture.grant(30);
+  const SettledPart part{.key = fixture.key(), .actual = 50, .limit = 100, .blocking = true};
+  const SettledBudgets settled = fixture.book.count(fixture.local, {}, {part});
+  EXPECT_EQ(settled.parts[0].held, 30);
+  EXPECT_TRUE(settled.parts[0].counted);
+  EXPECT_EQ(fixture.check().used->count, 50);
+  SettledPart other = part;
+  other.key.span = {kMarch.end, kMarch.end + std::chrono::hours(1)};
+  const SettledBudgets elsewhere = fixture.book.count(fixture.local, {}, {other});
+  EXPECT_EQ(elsewhere.parts[0].held, 0) << "a record into another period holds nothing";
+  EXPECT_FALSE(elsewhere.parts[0].counted);
+}
+
+TEST(Book, AppliedMovesWhatIsUndrainedIntoTheStoresWord) {
+  BookFixture fixture({tokens_budget(100)});
+  fixture.grant(100);
+  const HoldAnswer held = fixture.hold(40);
+  (void)fixture.book.settle(held.held, {}, {.tokens = 40});
+  EXPECT_EQ(fixture.check().used->count, 40);
+  const AppliedPart sum{
+      .key = fixture.key(), .epoch = held.held.epoch, .held = 40, .actual = 40, .settlements = 1};
+  const StoreWord word{.key = fixture.key(), .used = 55};  // another engine used 15
+  fixture.book.applied(std::span(&sum, 1), std::span(&word, 1));
+  EXPECT_EQ(fixture.check().used->count, 55);
+}
+
+TEST(Book, ANewEpochLeavesNothingFreeAndOldHoldsGiveNothingBack) {
+  BookFixture fixture({tokens_budget(100)});
+  fixture.grant(100);
+  const HoldAnswer old = fixture.hold(40);
+  fixture.book.new_epoch(old.held.epoch + 1);
+  EXPECT_EQ(fixture.hold(1).what, What::short_of);
+  fixture.grant(10);
+  const SettledBudgets settled = fixture.book.settle(old.held, {}, {.tokens = 20});
+  EXPECT_EQ(settled.parts[0].held, 20) << "named under its old epoch: late in the store";
+  EXPECT_EQ(fixture.hold(10).what, What::held);
+  EXPECT_EQ(fixture.hold(1).what, What::short_of);
+}
+
+TEST(Book, RecalledAndIdleLeasesGoBack) {
+  BookFixture fixture({tokens_budget(100)});
+  fixture.grant(60);
+  const HoldAnswer held = fixture.hold(20);
+  const BudgetKey key = fixture.key();
+  EXPECT_EQ(fixture.book.held_of({&key, 1}).at(0).amount, 20);
+  EXPECT_EQ(fixture.book.take_back({&key, 1}).at(0).amount, 40);
+  EXPECT_TRUE(fixture.book.take_back({&key, 1}).empty());
+  fixture.book.release(held.held);
+  EXPECT_TRUE(
+      fixture.book.take_idle(kNoon + std::chrono::seconds(9), std::chrono::seconds(10)).empty());
+  EXPECT_EQ(fixture.book.take_idle(kNoon + std::chrono::seconds(10), std::chrono::seconds(10))
+                .at(0)
+                .amount,
+            20);
+}
+
+// Many threads over one account with two budgets: what is free, held and settled always adds up to
+// what was granted, and nobody is granted more than that.
+TEST(Book, ThreadsNeverHoldMoreThanTheLease) {
+  constexpr Amount kLease = 1'000;
+  constexpr int kThreads = 8, kCalls = 5'000;
+  BookFixture fixture({tokens_budget(1'000'000'000)});
+  fixture.grant(kLease);
+  std::atomic<Amount> outstanding{0}, used{0}, most{0};
+  const auto work = [&](unsigned seed) {
+    std::minstd_rand random(seed);
+    for (int i = 0; i < kCalls; ++i) {
+      const Amount size = 1 + static_cast<Amount>(random() % 200);
+      HoldAnswer answer = fixture.hold(size);
+      if (answer.what != What::held) continue;
+      const Amount now = outstanding.fetch_add(size) + size;
+      Amount seen = most.load();
+      while (now > seen && !most.compare_exchange_weak(seen, now)) continue;
+      outstanding.fetch_sub(size);
+      if (random() % 2 == 0 || used.load() > kLease / 2) {
+        fixture.book.release(answer.held);
+      } else {
+        used.fetch_add(1);
+        (void)fixture.book.settle(answer.held, {}, {.tokens = 1});
+      }
+    }
+  };
+  std::vector<std::thread> threads;
+  for (unsigned seed = 1; seed <= kThreads; ++seed) threads.emplace_back(work, seed);
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_LE(most.load(), kLease);
+  const BudgetKey key = fixture.key();
+  const auto back = fixture.book.take_back({&key, 1});
+  EXPECT_EQ((back.empty() ? 0 : back[0].amount) + used.load(), kLease);
+  EXPECT_EQ(fixture.check().held->count, 0);
+}
+
+}  // namespace
+}  // namespace aimeter::budget

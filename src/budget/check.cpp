@@ -1,0 +1,113 @@
+// The state of an account's limits, for people and for programs.
+#include <algorithm>
+
+#include "budget/entry.h"
+
+namespace aimeter::budget {
+namespace {
+
+Money money_of(Amount nanos, const std::string& currency) { return {nanos, currency}; }
+
+// True when `candidate` should be the budget that a LimitCheck speaks of.
+bool fuller(const Counter& candidate, const Counter* chosen) {
+  if (chosen == nullptr) return true;
+  return Percent::of(candidate.used_view(), *candidate.limit) >
+         Percent::of(chosen->used_view(), *chosen->limit);
+}
+
+BudgetCheck budget_check(const Counter& counter, Amount need) {
+  BudgetCheck check{.kind = counter.kind,
+                    .scope = counter.scope,
+                    .name = counter.name,
+                    .limit = counter.limit,
+                    .used = counter.used_view(),
+                    .held = counter.held + counter.held_elsewhere,
+                    .currency = counter.currency,
+                    .period = counter.span};
+  check.enforcement = counter.shadow ? Enforcement::shadow : Enforcement::enforce;
+  check.would_refuse = counter.shadow && !counter.fits_limit(need);
+  return check;
+}
+
+// Limits that do not refuse (allow) still say how much of them is left.
+void narrow(LimitCheck& check, const Counter& counter) {
+  const Amount left = std::max<Amount>(
+      0, *counter.limit - counter.used_view() - counter.held - counter.held_elsewhere);
+  if (counter.kind == BudgetKind::tokens) {
+    if (!check.remaining_tokens || left < check.remaining_tokens->count) {
+      check.remaining_tokens = Tokens{left};
+    }
+  }
+  if (counter.kind == BudgetKind::cost) {
+    if (!check.remaining_cost || left < check.remaining_cost->nanos) {
+      check.remaining_cost = money_of(left, counter.currency);
+    }
+  }
+}
+
+void speak_of(LimitCheck& check, const Counter& counter) {
+  check.budget = std::string(name_of(counter.kind));
+  check.usage_percentage = Percent::of(counter.used_view(), *counter.limit);
+  check.limit = Tokens{*counter.limit};
+  check.used = Tokens{counter.used_view()};
+  check.held = Tokens{counter.held + counter.held_elsewhere};
+  check.resets_at = counter.span.end;
+}
+
+}  // namespace
+
+std::shared_ptr<const Refusal> Book::Entry::refusal(const Counter& counter, Amount need,
+                                                    bool first) const {
+  auto why = std::make_shared<Refusal>();
+  why->budget = std::string(name_of(counter.kind));
+  why->scope = std::string(name_of(counter.scope));
+  why->resets_at = counter.span.end;
+  why->first = first;
+  const Amount limit = counter.limit.value_or(0);
+  const Amount held = counter.held + counter.held_elsewhere;
+  if (counter.kind == BudgetKind::cost) {
+    why->limit_cost = money_of(limit, counter.currency);
+    why->used_cost = money_of(counter.used_view(), counter.currency);
+    why->held_cost = money_of(held, counter.currency);
+    why->requested_cost = money_of(need, counter.currency);
+  } else {
+    why->limit = Tokens{limit};
+    why->used = Tokens{counter.used_view()};
+    why->held = Tokens{held};
+    why->requested = Tokens{need};
+  }
+  return why;
+}
+
+LimitCheck Book::Entry::check(const Names& names, const Need& requested) const {
+  LimitCheck check;
+  if (!terms) return check;
+  if (terms->limits.plan) check.plan = terms->limits.plan->slug;
+  const Counter* spoken = nullptr;
+  const auto& budgets = terms->limits.budgets;
+  for (std::size_t i = 0; i < budgets.size(); ++i) {
+    const std::uint32_t at = place(i, scope_name(budgets[i].scope, names));
+    if (at == kNowhere) continue;
+    const Counter& counter = counters[at];
+    if (!counter.limit) continue;
+    const Amount need = requested.of(counter.kind);
+    check.budgets.push_back(budget_check(counter, need));
+    if (counter.shadow) {
+      check.would_refuse = check.would_refuse || check.budgets.back().would_refuse;
+      continue;
+    }
+    narrow(check, counter);
+    const Percent percent = Percent::of(counter.used_view(), *counter.limit);
+    check.approaching = check.approaching || percent.hundredths >= approaching_hundredths;
+    check.hard_limit_reached = check.hard_limit_reached || counter.used_view() >= *counter.limit;
+    if (fuller(counter, spoken)) spoken = &counter;
+    if (counter.blocking && !counter.fits_limit(need) && !check.reason) {
+      check.allowed = false;
+      check.reason = refusal(counter, need, false);
+    }
+  }
+  if (spoken != nullptr) speak_of(check, *spoken);
+  return check;
+}
+
+}  // namespace aimeter::budget

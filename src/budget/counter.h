@@ -1,0 +1,80 @@
+// Package:       budget
+// Units:         Amount of the counter's kind.
+// Errors:        none; broken promises end the process.
+// Thread safety: guarded by the spinlock of its account.
+// Ownership:     an account's entry owns its counters.
+//
+// One budget of one account in this engine. Leased from the store: `free + held + undrained`.
+// A settled call gives up `held` of the lease, at most what it used; what it set aside beyond that
+// is free again at once; what it used beyond its hold is taken from what is free, so that the same
+// tokens are never sold twice. Only the rest is an excess.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "budget/book.h"
+
+namespace aimeter::budget {
+
+struct Counter {
+  BudgetKind kind = BudgetKind::tokens;
+  BudgetScope scope = BudgetScope::account;
+  std::string name = {};
+  Period::Span span = {};
+  std::int64_t plan = 0;
+  std::string currency = {};
+  std::optional<Amount> limit = {};
+  bool blocking = false, shadow = false, in_terms = true;
+  bool told_approaching = false, told_reached = false, told_refused = false;
+
+  std::uint32_t epoch = 0;
+  Amount free = 0;              // of the lease: may be held
+  Amount held = 0;              // by running calls, leased or only counted
+  Amount held_leased = 0;       // of the lease, in this epoch
+  Amount undrained_held = 0;    // given up by settlements that the store has not counted
+  Amount undrained_actual = 0;  // used by them
+  Amount used = 0;              // the store's word
+  Amount leased_elsewhere = 0, held_elsewhere = 0;  // other engines, at the last word
+  std::uint32_t running = 0;                        // holds that name this counter
+  std::uint32_t undrained = 0;                      // settlements that the store has not counted
+
+  Instant window = {};  // demand: what was taken in this window of ten seconds
+  Amount taken_now = 0, taken_before = 0;
+  Instant last_use = {};
+
+  [[nodiscard]] Amount used_view() const { return used + undrained_actual; }
+  [[nodiscard]] bool busy() const { return running > 0 || undrained > 0; }
+  // What one call must find: a call of 0 tokens still needs a limit that is not reached.
+  [[nodiscard]] Amount least(Amount need) const {
+    return kind == BudgetKind::cost ? need : std::max<Amount>(need, 1);
+  }
+  [[nodiscard]] bool fits_lease(Amount need) const {
+    return least(need) <= free && !(limit && *limit == 0);
+  }
+  // On the store's word: running calls of all engines counted, leases not.
+  [[nodiscard]] bool fits_limit(Amount need) const {
+    if (!limit) return true;
+    if (*limit == 0) return false;
+    return used_view() + held + held_elsewhere + least(need) <= *limit;
+  }
+  // Nobody else holds any of it, here or elsewhere, and something is left.
+  [[nodiscard]] bool may_be_capped() const {
+    return free > 0 && held == 0 && held_elsewhere == 0 && leased_elsewhere == 0;
+  }
+  // It could be, once what is leased elsewhere came back.
+  [[nodiscard]] bool may_be_capped_later() const {
+    return held == 0 && held_elsewhere == 0 && limit && used_view() < *limit;
+  }
+  void note_demand(Amount taken, Instant now);
+  [[nodiscard]] Amount demand() const { return std::max(taken_now, taken_before); }
+
+  [[nodiscard]] HeldPart take(Amount amount, Instant now);
+  void put_back(const HeldPart& part);
+  // -> what the lease gives up.
+  [[nodiscard]] Amount settle(const HeldPart& part, Amount actual);
+  void check() const;  // our own promises
+};
+
+}  // namespace aimeter::budget

@@ -1,0 +1,229 @@
+// The control lane: leases, heartbeat, first loads of accounts. Whoever needs the store waits here.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "ledger/engine_ledger.h"
+
+namespace aimeter::ledger {
+namespace {
+
+constexpr int kRoundsMax =
+    8;  // stale, unknown, short: each takes a round; more is somebody's storm
+constexpr Duration kIdleLease = std::chrono::seconds(10);
+constexpr Duration kHistoryStep = std::chrono::seconds(30);
+using What = budget::HoldAnswer::What;
+
+}  // namespace
+
+bool EngineLedger::control() {
+  if (deps_.clock.boot() >= next_beat_) heartbeat();
+  std::deque<Request> requests = std::move(parked_);
+  parked_.clear();
+  {
+    const base::Lock lock(queue_mutex_);
+    for (Request& request : queue_) requests.push_back(std::move(request));
+    queue_.clear();
+  }
+  for (Request& request : requests) {
+    if (!serve(request)) parked_.push_back(std::move(request));
+  }
+  const base::Lock lock(queue_mutex_);
+  return !queue_.empty();
+}
+
+bool EngineLedger::serve(Request& request) {
+  Result<budget::HoldAnswer> answer = negotiate(request.ask);
+  if (!answer) {
+    request.done(std::unexpected(std::move(answer).error()));
+    return true;
+  }
+  if (answer->what == What::held) {
+    request.done(begin(std::move(answer->held), request.ask));
+    return true;
+  }
+  if (answer->worth_waiting && deps_.clock.boot() < request.deadline) return false;
+  if (answer->fits_limit) {
+    request.done(fail(Code::unavailable,
+                      fmt::format("what is left of the {} limit is leased to other engines; retry "
+                                  "in {} ms",
+                                  answer->refusal->budget, options_.heartbeat.count() / 1'000)));
+    return true;
+  }
+  request.done(std::unexpected(quota_exceeded(answer->refusal)));
+  return true;
+}
+
+Result<budget::HoldAnswer> EngineLedger::negotiate(const HoldAsk& ask) {
+  const budget::LocalAccount local = book_.local(ask.account);
+  auto mode = budget::Book::Ask::first;
+  bool asked = false;
+  for (int round = 0; round < kRoundsMax; ++round) {
+    const Instant now = deps_.clock.now();
+    budget::HoldAnswer answer =
+        book_.hold(local, ask.names, ask.need, now, catalogue_.load(), mode);
+    switch (answer.what) {
+      case What::held:
+        if (refuses(answer.held)) heartbeat();
+        return answer;
+      case What::refused:
+        return answer;
+      case What::stale:
+        AIMETER_CHECK_OK(load(ask.account, local, now));
+        break;
+      case What::unknown_budgets:
+        AIMETER_CHECK_OK(learn(local, answer.unknown));
+        break;
+      case What::short_of:
+        AIMETER_CHECK_OK(lease(local, answer.shorts, asked ? Rest::whole : Rest::share));
+        if (asked) mode = budget::Book::Ask::final;
+        asked = true;
+        break;
+    }
+  }
+  return fail(Code::unavailable, "the account's limits change faster than they can be read; retry");
+}
+
+Result<std::shared_ptr<const budget::Terms>> EngineLedger::read_terms(const Account& account,
+                                                                      Instant at) {
+  AIMETER_TRY(store::AccountState state, deps_.store.load_account(account, at));
+  catalogue_.store(state.catalogue);
+  auto terms = std::make_shared<budget::Terms>();
+  terms->limits = plans::effective_limits(state.contract, options_.limits, at);
+  terms->catalogue = state.catalogue;
+  return terms;
+}
+
+Status EngineLedger::load(const Account& account, budget::LocalAccount local, Instant at) {
+  AIMETER_TRY(std::shared_ptr<const budget::Terms> terms, read_terms(account, at));
+  const bool refuse = options_.without_subscription == plans::WithoutSubscription::refuse;
+  if (refuse && !terms->limits.subscription) {
+    return fail(Code::failed_precondition,
+                fmt::format("{} {} of tenant \"{}\" has no active subscription, and "
+                            "limits.without_subscription is refuse",
+                            account.billable.type, account.billable.id, account.tenant.text));
+  }
+  book_.set_terms(local, std::move(terms));
+  return {};
+}
+
+Status EngineLedger::learn(budget::LocalAccount local, const std::vector<budget::BudgetKey>& keys) {
+  const std::scoped_lock lock(lane_);
+  AIMETER_TRY(const std::vector<store::BudgetState> states, deps_.store.budget_states(keys));
+  for (const store::BudgetState& state : states) {
+    book_.hear(local, {.key = state.key, .used = state.used});
+  }
+  return {};
+}
+
+Status EngineLedger::lease(budget::LocalAccount local, const std::vector<budget::Short>& shorts,
+                           Rest rest) {
+  std::vector<store::LeaseAsk> asks;
+  for (const budget::Short& part : shorts) {
+    const bool whole = rest == Rest::whole;
+    asks.push_back({.key = part.key,
+                    .ask = part.ask,
+                    .one_call = whole ? 0 : part.need - part.free,
+                    .whole_rest = whole,
+                    .limit = part.limit,
+                    .catalogue = catalogue_.load()});
+  }
+  const std::scoped_lock lock(lane_);
+  Result<std::vector<store::LeaseGrant>> grants = deps_.store.lease({engine_, epoch_.load()}, asks);
+  if (!grants) {
+    if (grants.error().code == Code::failed_precondition) next_beat_ = Duration{};  // epoch over
+    return std::unexpected(std::move(grants).error());
+  }
+  for (std::size_t i = 0; i < grants->size(); ++i) {
+    const store::LeaseGrant& grant = (*grants)[i];
+    if (grant.stale_catalogue) {
+      AIMETER_TRY(const std::uint64_t version, deps_.store.catalogue());
+      catalogue_.store(version);
+      return {};
+    }
+    book_.hear(local, {.key = asks[i].key,
+                       .used = grant.used,
+                       .granted = grant.granted,
+                       .leased_elsewhere = grant.leased_elsewhere,
+                       .held_elsewhere = grant.held_elsewhere});
+  }
+  return {};
+}
+
+Status EngineLedger::make_ready(const Account& account, const budget::Names& names, Instant at) {
+  const budget::LocalAccount local = book_.local(account);
+  for (int round = 0; round < kRoundsMax; ++round) {
+    const budget::HoldAnswer answer = book_.ready(local, names, at, catalogue_.load());
+    if (answer.what == What::held) return {};
+    if (answer.what == What::stale) {
+      AIMETER_TRY(std::shared_ptr<const budget::Terms> read, read_terms(account, at));
+      book_.set_terms(local, std::move(read));
+    } else {
+      AIMETER_CHECK_OK(learn(local, answer.unknown));
+    }
+  }
+  return fail(Code::unavailable, "the account's limits change faster than they can be read; retry");
+}
+
+// ---------------------------------------------------------------- heartbeat
+
+void EngineLedger::heartbeat() {
+  const Duration sent = deps_.clock.boot();
+  next_beat_ = sent + options_.heartbeat;
+  std::vector<store::HeldReport> reports;
+  for (budget::Book::Back& held : book_.held_of(recalled_)) {
+    reports.push_back({std::move(held.key), held.amount});
+  }
+  Result<store::Pulse> pulse = fail(Code::unavailable, "");
+  {
+    const std::scoped_lock lock(lane_);
+    pulse = deps_.store.renew({engine_, epoch_.load()}, reports);
+    if (pulse && pulse->ref.epoch != epoch_.load()) {  // lost: others have what we leased
+      epoch_.store(pulse->ref.epoch);
+      book_.new_epoch(pulse->ref.epoch);
+    }
+  }
+  if (!pulse) {
+    const base::Lock lock(trouble_mutex_);
+    store_trouble_ = pulse.error();
+    return;
+  }
+  const Duration skew = pulse->store_now - deps_.clock.now();
+  clock_off_.store(skew > options_.max_clock_skew || -skew > options_.max_clock_skew);
+  grant_until_us_.store((sent + options_.lease_ttl).count());
+  if (catalogue_.exchange(pulse->catalogue) != pulse->catalogue && sinks_.catalogue_changed) {
+    sinks_.catalogue_changed(pulse->catalogue);
+  }
+  recalled_ = std::move(pulse->recalled);
+  give_back(book_.take_back(recalled_));
+  give_back(book_.take_idle(deps_.clock.now(), kIdleLease));
+  housekeeping(pulse->store_now);
+}
+
+void EngineLedger::housekeeping(Instant store_now) {
+  const Duration boot = deps_.clock.boot();
+  if (!applied_history_.empty() && boot - applied_history_.back().at < kHistoryStep) return;
+  // Errors here are tried again at the next turn; nothing depends on when this happens.
+  (void)deps_.store.take_back(store_now - options_.lease_ttl - options_.hold_ttl);
+  applied_history_.push_back({boot, applied_.passed()});
+  while (applied_history_.size() > 1 && boot - applied_history_[1].at >= options_.keep_segments) {
+    applied_history_.pop_front();
+  }
+  const bool old = boot - applied_history_.front().at >= options_.keep_segments;
+  // The renewal before this was a full-sync commit: what was applied an hour ago is safe.
+  if (journal_ != nullptr && old) (void)journal_->drop_segments(applied_history_.front().seq);
+}
+
+void EngineLedger::give_back(std::vector<budget::Book::Back> backs) {
+  for (budget::Book::Back& back : owed_) backs.push_back(std::move(back));
+  owed_.clear();
+  if (backs.empty()) return;
+  std::vector<store::LeaseBack> parts;
+  for (const budget::Book::Back& back : backs) parts.push_back({back.key, back.amount});
+  const std::scoped_lock lock(lane_);
+  const Status given = deps_.store.give_back({engine_, epoch_.load()}, parts);
+  // Away: owed until it is back. Another epoch: the store has them already.
+  if (!given && given.error().code == Code::unavailable) owed_ = std::move(backs);
+}
+
+}  // namespace aimeter::ledger

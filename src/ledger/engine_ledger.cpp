@@ -1,0 +1,442 @@
+#include "ledger/engine_ledger.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "ledger/frames.h"
+#include "store/codec.h"
+
+namespace aimeter::ledger {
+namespace {
+
+// How long a caller waits for its durability before it is told that nobody knows.
+constexpr Duration kDurableWaitMax = std::chrono::seconds(60);
+
+budget::Names names_of(const store::Settlement& settlement) {
+  return {.user = settlement.user,
+          .api_key = settlement.api_key,
+          .feature = settlement.feature,
+          .model = settlement.provider + "/" + settlement.model,
+          .session = settlement.session};
+}
+
+budget::Actual actual_of(const store::Settlement& settlement) {
+  return {.tokens = settlement.usage.total_tokens.count,
+          .cost_nanos = settlement.total_cost.nanos,
+          .requests = 1};
+}
+
+}  // namespace
+
+Error quota_exceeded(const std::shared_ptr<const Refusal>& refusal) {
+  std::string limit = refusal->limit_cost ? refusal->limit_cost->text() : "";
+  if (refusal->limit) limit = std::to_string(refusal->limit->count);
+  return {Code::quota_exceeded,
+          fmt::format("the {} limit of the {} ({}) does not have room for this call",
+                      refusal->budget, refusal->scope, limit),
+          refusal};
+}
+
+EngineLedger::EngineLedger(const Deps& deps, Options options, Sinks sinks)
+    : deps_(deps),
+      options_(std::move(options)),
+      sinks_(std::move(sinks)),
+      book_(options_.book),
+      tail_(options_.tail_max),
+      keys_([this](const base::Key16& key) { return deps_.store.find_key(key); }, deps.workers,
+            options_.hold_wait) {}
+
+// ---------------------------------------------------------------- holds
+
+std::optional<Error> EngineLedger::refuses(const budget::Held& held) const {
+  if (born_.forked()) {
+    return Error{Code::unavailable, "this process was forked; open an engine of its own"};
+  }
+  if (journal_ != nullptr && journal_->failed()) {
+    return Error{Code::unavailable, "the journal failed: " + journal_->failed()->message};
+  }
+  const bool leased = std::ranges::any_of(held.parts, &budget::HeldPart::leased);
+  if (!leased) return std::nullopt;
+  if (clock_off_.load(std::memory_order_relaxed)) {
+    return Error{Code::unavailable,
+                 "this machine's clock is off the store's by more than max_clock_skew"};
+  }
+  if (deps_.clock.boot().count() >= grant_until_us_.load(std::memory_order_relaxed)) {
+    return Error{Code::unavailable, "the store has not been heard of for lease_ttl; retry"};
+  }
+  return std::nullopt;
+}
+
+Result<budget::Held> EngineLedger::begin(budget::Held held, const HoldAsk& ask) {
+  if (const std::optional<Error> error = refuses(held)) {
+    book_.release(held);
+    return std::unexpected(*error);
+  }
+  if (journal_ == nullptr) {
+    running_.fetch_add(1, std::memory_order_relaxed);
+    return held;
+  }
+  store::Begin begin{.hold = held.number,
+                     .epoch = held.epoch,
+                     .opened_at = deps_.clock.now(),
+                     .account = ask.account,
+                     .user = ask.names.user,
+                     .provider = ask.expected.provider,
+                     .model = ask.expected.model,
+                     .feature = ask.names.feature,
+                     .estimate_source = ask.estimate_source};
+  store::Settlement largest = ask.expected;
+  for (budget::SettledPart& part : book_.parts_of(held)) {
+    begin.budgets.push_back({.key = std::move(part.key),
+                             .held = part.held,
+                             .limit = part.limit,
+                             .blocking = part.blocking,
+                             .shadow = part.shadow});
+  }
+  largest.budgets = begin.budgets;
+  const std::size_t bytes = store::encoded_bytes_max(largest);
+  if (Status reserved = journal_->reserve(bytes); !reserved) {
+    book_.release(held);
+    return std::unexpected(std::move(reserved).error());
+  }
+  held.reserved_bytes = bytes;
+  auto begun = journal_->append(journal::FrameType::begin, store::encode(begin), 0, nullptr);
+  if (!begun) {
+    journal_->unreserve(bytes);
+    book_.release(held);
+    return std::unexpected(std::move(begun).error());
+  }
+  running_.fetch_add(1, std::memory_order_relaxed);
+  return held;
+}
+
+Result<budget::Held> EngineLedger::hold(const HoldAsk& ask) {
+  const budget::LocalAccount local = book_.local(ask.account);
+  budget::HoldAnswer answer = book_.hold(local, ask.names, ask.need, deps_.clock.now(),
+                                         catalogue_.load(), budget::Book::Ask::first);
+  if (answer.what == budget::HoldAnswer::What::held && !refuses(answer.held)) {
+    if (answer.running_low) deps_.workers.wake(control_);
+    return begin(std::move(answer.held), ask);
+  }
+  if (answer.what == budget::HoldAnswer::What::held) book_.release(answer.held);
+  struct Answered {
+    base::Gate gate;
+    base::Mutex mutex;
+    bool gone = false;
+    std::optional<Result<budget::Held>> result;
+  };
+  const auto answered = std::make_shared<Answered>();
+  hold(ask, [this, answered](Result<budget::Held> result) {
+    {
+      const base::Lock lock(answered->mutex);
+      if (answered->gone) {  // the caller went away: nobody would ever end this hold
+        if (result) release(*std::move(result), "the caller did not wait");
+        return;
+      }
+      answered->result = std::move(result);
+    }
+    answered->gate.advance(1);
+  });
+  const bool in_time = deps_.workers.wait(answered->gate, 1, 2 * options_.hold_wait);
+  const base::Lock lock(answered->mutex);
+  if (in_time || answered->result) return *std::move(answered->result);
+  answered->gone = true;
+  return fail(Code::unavailable, "the store did not answer within hold_wait; retry");
+}
+
+void EngineLedger::hold(HoldAsk ask, HoldDone done) {
+  const budget::LocalAccount local = book_.local(ask.account);
+  budget::HoldAnswer answer = book_.hold(local, ask.names, ask.need, deps_.clock.now(),
+                                         catalogue_.load(), budget::Book::Ask::first);
+  if (answer.what == budget::HoldAnswer::What::held) {
+    if (!refuses(answer.held)) {
+      done(begin(std::move(answer.held), ask));
+      return;
+    }
+    book_.release(answer.held);
+  }
+  {
+    const base::Lock lock(queue_mutex_);
+    queue_.push_back({std::move(ask), std::move(done), deps_.clock.boot() + options_.hold_wait});
+  }
+  deps_.workers.wake(control_);
+}
+
+void EngineLedger::release(budget::Held held, std::string_view reason) {
+  book_.release(held);
+  running_.fetch_sub(1, std::memory_order_relaxed);
+  if (journal_ == nullptr) return;
+  std::string payload = encode_release({held.number, std::string(reason)});
+  // A release frame that is lost makes an orphan, not a wrong count.
+  (void)journal_->append(journal::FrameType::release, std::move(payload), 0, nullptr);
+  journal_->unreserve(held.reserved_bytes);
+}
+
+// ---------------------------------------------------------------- settlements
+
+Result<EngineLedger::Written> EngineLedger::write(budget::SettledBudgets settled,
+                                                  store::Settlement settlement,
+                                                  std::size_t reserved) {
+  settlement.hold_engine = engine_;
+  settlement.budgets.clear();
+  for (budget::SettledPart& part : settled.parts) {
+    if (part.would_refuse) settlement.flags |= store::kWouldRefuse;
+    settlement.budgets.push_back({.key = std::move(part.key),
+                                  .held = part.held,
+                                  .actual = part.actual,
+                                  .limit = part.limit,
+                                  .blocking = part.blocking,
+                                  .shadow = part.shadow,
+                                  .would_refuse = part.would_refuse,
+                                  .counted = part.counted});
+  }
+  Written written;
+  written.outcome = {.check = std::move(settled.check),
+                     .crossed_approaching = settled.crossed_approaching,
+                     .crossed_reached = settled.crossed_reached};
+  store::Seq seq = 0;
+  if (journal_ == nullptr) {
+    const base::Lock lock(memory_mutex_);
+    seq = settlement.seq = ++memory_seq_;
+    tail_.push({std::move(settlement), 0});
+  } else {
+    std::string payload = store::encode(settlement);
+    AIMETER_TRY(const journal::Appended appended,
+                journal_->append(journal::FrameType::settle, std::move(payload), reserved,
+                                 [&](const journal::Appended& at) {
+                                   settlement.seq = at.seq;
+                                   tail_.push({std::move(settlement), at.frame});
+                                 }));
+    seq = appended.seq;
+    written.ticket = options_.durability == Durability::store ? seq : appended.frame;
+  }
+  written.outcome.row = store::row_id(engine_, seq);
+  if (options_.durability != Durability::journal) deps_.workers.wake(projector_);
+  return written;
+}
+
+Result<EngineLedger::Written> EngineLedger::settle_now(const budget::Held& held,
+                                                       store::Settlement settlement) {
+  running_.fetch_sub(1, std::memory_order_relaxed);
+  settlement.hold = held.number;
+  settlement.epoch = held.epoch;
+  settlement.pins.capped = held.capped;
+  budget::SettledBudgets settled = book_.settle(held, names_of(settlement), actual_of(settlement));
+  return write(std::move(settled), std::move(settlement), held.reserved_bytes);
+}
+
+Result<SettleOutcome> EngineLedger::settle(budget::Held held, store::Settlement settlement) {
+  AIMETER_TRY(Written written, settle_now(held, std::move(settlement)));
+  AIMETER_CHECK_OK(wait(written.ticket));
+  return std::move(written.outcome);
+}
+
+void EngineLedger::settle(budget::Held held, store::Settlement settlement, SettleDone done) {
+  Result<Written> written = settle_now(held, std::move(settlement));
+  if (!written) {
+    done(std::unexpected(std::move(written).error()));
+    return;
+  }
+  when_durable(written->ticket, [outcome = std::move(written->outcome),
+                                 done = std::move(done)](Status status) mutable {
+    if (!status) {
+      done(std::unexpected(std::move(status).error()));
+    } else {
+      done(std::move(outcome));
+    }
+  });
+}
+
+Result<budget::SettledBudgets> EngineLedger::settle_unheld(const budget::Names& names,
+                                                           const store::Settlement& settlement) {
+  const budget::LocalAccount local = book_.local(settlement.account);
+  AIMETER_TRY(const std::shared_ptr<const budget::Terms> terms,
+              this->terms(settlement.account, settlement.occurred_at));
+  if (terms == book_.terms(local)) {
+    AIMETER_CHECK_OK(make_ready(settlement.account, names, settlement.occurred_at));
+  }
+  const budget::Actual actual = actual_of(settlement);
+  std::vector<budget::SettledPart> parts;
+  for (const plans::ConcreteBudget& budget : terms->limits.budgets) {
+    budget::SettledPart part{
+        .key = budget::key_of(settlement.account, budget, budget::scope_name(budget.scope, names)),
+        .actual = actual.of(budget.kind),
+        .limit = budget.limit,
+        .blocking = budget.blocking()};
+    part.shadow = budget.limit && budget.enforcement == Enforcement::shadow;
+    const bool twice = std::ranges::any_of(
+        parts, [&](const budget::SettledPart& other) { return other.key == part.key; });
+    if (!twice) parts.push_back(std::move(part));
+  }
+  return book_.count(local, names, std::move(parts));
+}
+
+Result<Ledger::Recorded> EngineLedger::record(const budget::Names& names,
+                                              store::Settlement settlement) {
+  AIMETER_TRY(budget::SettledBudgets settled, settle_unheld(names, settlement));
+  settlement.epoch = epoch_.load();
+  AIMETER_TRY(Written written, write(std::move(settled), std::move(settlement), 0));
+  return Recorded{std::move(written.outcome), written.ticket};
+}
+
+Result<Ledger::Recorded> EngineLedger::adjust(store::Settlement settlement) {
+  const budget::LocalAccount local = book_.local(settlement.account);
+  std::vector<budget::SettledPart> parts;
+  for (const store::BudgetPart& part : settlement.budgets) {
+    parts.push_back({.key = part.key,
+                     .actual = part.actual,
+                     .limit = part.limit,
+                     .blocking = part.blocking,
+                     .shadow = part.shadow});
+  }
+  budget::SettledBudgets settled = book_.count(local, names_of(settlement), std::move(parts));
+  settlement.epoch = epoch_.load();
+  settlement.flags |= store::kAdjustment;
+  AIMETER_TRY(Written written, write(std::move(settled), std::move(settlement), 0));
+  return Recorded{std::move(written.outcome), written.ticket};
+}
+
+// ---------------------------------------------------------------- durability
+
+base::Gate& EngineLedger::durable_gate() {
+  return options_.durability == Durability::store ? applied_ : journal_->written();
+}
+
+Status EngineLedger::durable(std::uint64_t) const {
+  if (journal_ == nullptr) return {};
+  if (const std::optional<Error> error = journal_->failed()) {
+    return fail(Code::unavailable,
+                "the journal failed, the call may not be recorded: " + error->message);
+  }
+  return {};
+}
+
+Status EngineLedger::wait(std::uint64_t ticket) {
+  if (ticket == 0 || journal_ == nullptr || options_.durability == Durability::memory) return {};
+  if (!deps_.workers.wait(durable_gate(), ticket, kDurableWaitMax)) {
+    return fail(Code::in_doubt, "the settlement was not written within 60 s; look the key up");
+  }
+  return durable(ticket);
+}
+
+void EngineLedger::when_durable(std::uint64_t ticket, std::move_only_function<void(Status)> done) {
+  if (ticket == 0 || journal_ == nullptr || options_.durability == Durability::memory) {
+    done({});
+    return;
+  }
+  {
+    const base::Lock lock(done_mutex_);
+    waiting_.push_back({ticket, std::move(done)});
+  }
+  if (durable_gate().passed() >= ticket) run_done(durable_gate().passed());
+}
+
+void EngineLedger::run_done(std::uint64_t passed) {
+  std::vector<Waiting> ready;
+  {
+    const base::Lock lock(done_mutex_);
+    for (std::size_t i = 0; i < waiting_.size();) {
+      if (waiting_[i].ticket > passed) {
+        ++i;
+        continue;
+      }
+      ready.push_back(std::move(waiting_[i]));
+      waiting_.erase(waiting_.begin() + static_cast<std::ptrdiff_t>(i));
+    }
+  }
+  for (Waiting& waiting : ready) waiting.done(durable(waiting.ticket));
+}
+
+bool EngineLedger::write_round() {
+  const bool more = journal_->run_once();
+  if (!more) return false;
+  if (options_.durability == Durability::journal) {
+    run_done(journal_->written().passed());
+    deps_.workers.wake(projector_);
+  }
+  return true;
+}
+
+// ---------------------------------------------------------------- reads
+
+Result<LimitCheck> EngineLedger::check(const Account& account, const budget::Names& names,
+                                       const budget::Need& requested) {
+  AIMETER_CHECK_OK(make_ready(account, names, deps_.clock.now()));
+  return book_.check(book_.local(account), names, requested);
+}
+
+std::shared_ptr<const budget::Terms> EngineLedger::past_terms(budget::LocalAccount account,
+                                                              Instant at) const {
+  const base::Lock lock(past_mutex_);
+  const auto known = past_.find(account);
+  if (known == past_.end()) return nullptr;
+  for (const auto& terms : known->second) {
+    if (terms->catalogue == catalogue_.load() && terms->limits.valid.contains(at)) return terms;
+  }
+  return nullptr;
+}
+
+Result<std::shared_ptr<const budget::Terms>> EngineLedger::terms(const Account& account,
+                                                                 Instant at) {
+  constexpr std::size_t kPastKept = 4;  // periods of an account that a history import hops between
+  const budget::LocalAccount local = book_.local(account);
+  const auto good = [&](const std::shared_ptr<const budget::Terms>& terms) {
+    return terms && terms->catalogue == catalogue_.load() && terms->limits.valid.contains(at);
+  };
+  if (auto current = book_.terms(local); good(current)) return current;
+  if (auto past = past_terms(local, at)) return past;
+  AIMETER_TRY(std::shared_ptr<const budget::Terms> read, read_terms(account, at));
+  if (read->limits.valid.contains(deps_.clock.now())) {
+    book_.set_terms(local, read);
+    return read;
+  }
+  const base::Lock lock(past_mutex_);
+  auto& kept = past_[local];
+  if (kept.size() >= kPastKept) kept.erase(kept.begin());
+  kept.push_back(read);
+  return read;
+}
+
+Result<store::Changed> EngineLedger::change(const store::Change& change) {
+  const std::scoped_lock lock(lane_);
+  AIMETER_TRY(const store::Changed changed, deps_.store.change(change));
+  catalogue_.store(changed.catalogue);
+  return changed;
+}
+
+Status EngineLedger::drain() {
+  const store::Seq target = tail_.newest();
+  std::uint64_t before = applied_.passed();
+  while (applied_.passed() < target) {
+    deps_.workers.wake(projector_);
+    if (deps_.workers.wait(applied_, target, options_.hold_wait)) break;
+    if (applied_.passed() == before) {
+      const base::Lock lock(trouble_mutex_);
+      return fail(Code::unavailable, "the store is behind this engine" +
+                                         (store_trouble_ ? ": " + store_trouble_->message : ""));
+    }
+    before = applied_.passed();
+  }
+  return {};
+}
+
+Ledger::Health EngineLedger::health() const {
+  Health health;
+  health.engine = engine_;
+  const std::uint64_t applied = applied_.passed();
+  const store::Seq newest = tail_.newest();
+  health.backlog = newest > applied ? newest - applied : 0;
+  budget::Held leased;
+  leased.parts.push_back({.leased = true});
+  if (const std::optional<Error> why = refuses(leased)) {
+    health.granting = false;
+    health.why_not = why->message;
+  }
+  if (journal_ != nullptr) health.journal = journal_->failed();
+  const base::Lock lock(trouble_mutex_);
+  health.store = store_trouble_;
+  return health;
+}
+
+}  // namespace aimeter::ledger

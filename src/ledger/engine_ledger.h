@@ -1,0 +1,198 @@
+// Package:       ledger
+// Units:         as in ledger.h
+// Errors:        as in ledger.h
+// Thread safety: hot functions from any thread; each worker's step on its own thread.
+// Ownership:     owns book, keys, tail, journal and the three workers; borrows Deps.
+//
+// The Ledger over one journal and one store. Three workers: the journal's writer, the projector
+// (journal -> store) and the control lane (leases, heartbeat, first loads).
+#pragma once
+
+#include <atomic>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/fork.h"
+#include "base/mutex.h"
+#include "ledger/keys.h"
+#include "ledger/lane.h"
+#include "ledger/ledger.h"
+#include "ledger/tail.h"
+
+namespace aimeter::ledger {
+
+[[nodiscard]] Error quota_exceeded(const std::shared_ptr<const Refusal>& refusal);
+
+class EngineLedger final : public Ledger {
+ public:
+  EngineLedger(const Deps& deps, Options options, Sinks sinks);
+  ~EngineLedger() override;
+  EngineLedger(const EngineLedger&) = delete;
+  EngineLedger& operator=(const EngineLedger&) = delete;
+  [[nodiscard]] Status start();
+
+  Result<budget::Held> hold(const HoldAsk& ask) override;
+  void hold(HoldAsk ask, HoldDone done) override;
+  void release(budget::Held held, std::string_view reason) override;
+  Result<SettleOutcome> settle(budget::Held held, store::Settlement settlement) override;
+  void settle(budget::Held held, store::Settlement settlement, SettleDone done) override;
+  Result<Recorded> record(const budget::Names& names, store::Settlement settlement) override;
+  Result<Recorded> adjust(store::Settlement settlement) override;
+  Status wait(std::uint64_t ticket) override;
+  Result<KeyEntry> enter_key(const store::KeyRef& key) override { return keys_.enter(key); }
+  void enter_key(const store::KeyRef& key, KeyDone done) override {
+    keys_.enter(key, std::move(done));
+  }
+  void leave_key(const store::KeyRef& key, std::int64_t row) override { keys_.leave(key, row); }
+  Result<LimitCheck> check(const Account& account, const budget::Names& names,
+                           const budget::Need& requested) override;
+  Result<std::shared_ptr<const budget::Terms>> terms(const Account& account, Instant at) override;
+  Result<store::Changed> change(const store::Change& change) override;
+  Status drain() override;
+  Health health() const override;
+
+ private:
+  // ---- engine_ledger.cpp: calls
+  struct Written {  // where a settlement went
+    SettleOutcome outcome = {};
+    std::uint64_t ticket = 0;
+  };
+  [[nodiscard]] std::optional<Error> refuses(const budget::Held& held) const;
+  [[nodiscard]] Result<budget::Held> begin(budget::Held held, const HoldAsk& ask);
+  [[nodiscard]] Result<Written> write(budget::SettledBudgets settled, store::Settlement settlement,
+                                      std::size_t reserved);
+  [[nodiscard]] Result<Written> settle_now(const budget::Held& held, store::Settlement settlement);
+  [[nodiscard]] std::shared_ptr<const budget::Terms> past_terms(budget::LocalAccount account,
+                                                                Instant at) const;
+  [[nodiscard]] Result<budget::SettledBudgets> settle_unheld(const budget::Names& names,
+                                                             const store::Settlement& settlement);
+  void when_durable(std::uint64_t ticket, std::move_only_function<void(Status)> done);
+  [[nodiscard]] Status durable(std::uint64_t ticket) const;
+  [[nodiscard]] base::Gate& durable_gate();
+
+  // ---- open.cpp
+  [[nodiscard]] Status close_cleanly(store::Seq newest);
+
+  // ---- projector.cpp
+  class Projector final : public base::Worker {
+   public:
+    explicit Projector(EngineLedger& ledger) : ledger_(ledger) {}
+    bool step() override { return ledger_.project(); }
+
+   private:
+    EngineLedger& ledger_;
+  };
+  bool project();
+  void fetch_batch();
+  void read_spilled(std::uint64_t from_frame);
+  [[nodiscard]] Status apply_batch();
+  void count_applied(std::span<const store::Settlement> batch, const store::Applied& applied);
+  void tell_odd(std::span<const store::Settlement> batch, const store::Applied& applied);
+  void run_done(std::uint64_t passed);
+
+  // ---- control.cpp
+  class Control final : public base::Worker {
+   public:
+    explicit Control(EngineLedger& ledger) : ledger_(ledger) {}
+    bool step() override { return ledger_.control(); }
+
+   private:
+    EngineLedger& ledger_;
+  };
+  struct Request {
+    HoldAsk ask = {};
+    HoldDone done = {};
+    Duration deadline = {};
+  };
+  bool control();
+  void heartbeat();
+  void answer_recalls(const std::vector<store::BudgetKey>& recalled);
+  void give_back(std::vector<budget::Book::Back> backs);
+  void housekeeping(Instant store_now);
+  // False: it waits for what others leased.
+  bool serve(Request& request);
+  [[nodiscard]] Result<budget::HoldAnswer> negotiate(const HoldAsk& ask);
+  enum class Rest : std::uint8_t { share, whole };
+  [[nodiscard]] Status lease(budget::LocalAccount account, const std::vector<budget::Short>& shorts,
+                             Rest rest);
+  [[nodiscard]] Status load(const Account& account, budget::LocalAccount local, Instant at);
+  [[nodiscard]] Status learn(budget::LocalAccount local,
+                             const std::vector<budget::BudgetKey>& keys);
+  [[nodiscard]] Result<std::shared_ptr<const budget::Terms>> read_terms(const Account& account,
+                                                                        Instant at);
+  [[nodiscard]] Status make_ready(const Account& account, const budget::Names& names, Instant at);
+
+  // ---- writer
+  class Writer final : public base::Worker {
+   public:
+    explicit Writer(EngineLedger& ledger) : ledger_(ledger) {}
+    bool step() override { return ledger_.write_round(); }
+
+   private:
+    EngineLedger& ledger_;
+  };
+  bool write_round();
+
+  Deps deps_;
+  const base::ForkMark born_;
+  Options options_;
+  Sinks sinks_;
+  budget::Book book_;
+  Tail tail_;
+  KeyBook keys_;
+  Lane lane_;  // store writes and the book's hearing of them
+  std::unique_ptr<journal::Journal> journal_;
+  std::string folder_;                    // the journal's
+  std::atomic<std::int64_t> running_{0};  // holds that have begun and not ended
+  std::atomic<std::uint32_t> epoch_{1};
+  store::EngineId engine_ = 0;
+  std::atomic<std::uint64_t> catalogue_{0};
+  std::atomic<store::Seq> memory_seq_{0};  // without a journal
+  base::Mutex memory_mutex_;
+  base::Gate applied_;                           // seqs that the store has
+  std::atomic<std::int64_t> grant_until_us_{0};  // boot time
+  std::atomic<bool> clock_off_{false};
+
+  struct Waiting {
+    std::uint64_t ticket = 0;
+    std::move_only_function<void(Status)> done = {};
+  };
+  base::Mutex done_mutex_;
+  std::deque<Waiting> waiting_ AIMETER_GUARDED_BY(done_mutex_);
+
+  // projector's own
+  std::vector<store::Settlement> batch_;
+  store::Seq store_seq_ = 0;
+  std::size_t batch_now_ = 1'024;
+  Duration retry_at_ = {};
+
+  // control's own, but the queue
+  base::Mutex queue_mutex_;
+  std::deque<Request> queue_ AIMETER_GUARDED_BY(queue_mutex_);
+  std::deque<Request> parked_;
+  Duration next_beat_ = {};
+  std::vector<store::BudgetKey> recalled_;
+  std::vector<budget::Book::Back> owed_;
+  struct AppliedAt {
+    Duration at = {};
+    store::Seq seq = 0;
+  };
+  std::deque<AppliedAt> applied_history_;
+
+  mutable base::Mutex trouble_mutex_;
+  std::optional<Error> store_trouble_ AIMETER_GUARDED_BY(trouble_mutex_);
+  mutable base::Mutex past_mutex_;
+  std::map<budget::LocalAccount, std::vector<std::shared_ptr<const budget::Terms>>> past_
+      AIMETER_GUARDED_BY(past_mutex_);
+
+  Projector projector_{*this};
+  Control control_{*this};
+  Writer writer_{*this};
+  bool started_ = false;
+};
+
+}  // namespace aimeter::ledger

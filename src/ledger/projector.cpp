@@ -1,0 +1,150 @@
+// The projector: carries settlements from the tail to the store, one batch and one transaction at a
+// time, and tells the book what the store has counted.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "ledger/engine_ledger.h"
+#include "store/codec.h"
+
+namespace aimeter::ledger {
+namespace {
+
+constexpr std::uint64_t kAllFrames = ~std::uint64_t{0};
+// A transaction that took longer makes the next batch smaller: others wait for the writer lock.
+constexpr Duration kTransactionLongest = std::chrono::milliseconds(20);
+constexpr std::size_t kBatchLeast = 64;
+constexpr Duration kRetryAfter = std::chrono::milliseconds(200);
+
+using SumKey = std::pair<store::BudgetKey, std::uint32_t>;
+
+}  // namespace
+
+void EngineLedger::fetch_batch() {
+  const bool only_written = journal_ != nullptr && options_.durability == Durability::journal;
+  const std::uint64_t written = only_written ? journal_->written().passed() : kAllFrames;
+  for (TailItem& item : tail_.take(batch_now_, written)) {
+    batch_.push_back(std::move(item.settlement));
+  }
+  if (batch_.empty() && tail_.spilled_from()) read_spilled(*tail_.spilled_from());
+}
+
+void EngineLedger::read_spilled(std::uint64_t from_frame) {
+  std::uint64_t next_frame = from_frame;
+  const Status read = journal_->read(from_frame, [&](const journal::Frame& frame) {
+    if (batch_.size() >= batch_now_) return false;
+    next_frame = frame.number + 1;
+    if (frame.type != journal::FrameType::settle) return true;
+    Result<store::Settlement> settlement = store::decode_settlement(frame.payload);
+    AIMETER_ASSERT(settlement.has_value());  // its checksum was right: we wrote it
+    if (settlement->seq > store_seq_) batch_.push_back(*std::move(settlement));
+    return true;
+  });
+  if (!read) {
+    const base::Lock lock(trouble_mutex_);
+    store_trouble_ = read.error();
+    batch_.clear();
+    return;
+  }
+  tail_.caught_up(batch_.empty() ? store_seq_ : batch_.back().seq, next_frame);
+}
+
+bool EngineLedger::project() {
+  if (!batch_.empty() && deps_.clock.boot() < retry_at_) return false;
+  if (batch_.empty()) fetch_batch();
+  if (batch_.empty()) return false;
+  const Duration began = deps_.clock.boot();
+  const Status applied = apply_batch();
+  if (!applied) {
+    retry_at_ = deps_.clock.boot() + kRetryAfter;
+    const base::Lock lock(trouble_mutex_);
+    store_trouble_ = applied.error();
+    return false;
+  }
+  const Duration took = deps_.clock.boot() - began;
+  if (took > kTransactionLongest) {
+    batch_now_ = std::max(kBatchLeast, batch_now_ / 2);
+  } else {
+    batch_now_ = std::min(options_.batch_size, batch_now_ * 2);
+  }
+  return true;
+}
+
+Status EngineLedger::apply_batch() {
+  const auto sync =
+      options_.durability == Durability::store ? store::Sync::full : store::Sync::relaxed;
+  store::Applied applied;
+  {
+    const std::scoped_lock lock(lane_);
+    const store::EngineRef ref{engine_, epoch_.load()};
+    Result<store::Applied> answer = deps_.store.apply(ref, store_seq_, batch_, sync);
+    if (answer) {
+      applied = *std::move(answer);
+    } else {
+      // Committed after all (a doubtful commit, a lost answer)? Then the store's seq says so.
+      AIMETER_TRY(const store::Seq last, deps_.store.last_seq(engine_));
+      if (last < batch_.back().seq) return std::unexpected(std::move(answer).error());
+      applied.last = last;
+      std::vector<store::BudgetKey> keys;
+      for (const store::Settlement& settlement : batch_) {
+        for (const store::BudgetPart& part : settlement.budgets) keys.push_back(part.key);
+      }
+      AIMETER_TRY(applied.budgets, deps_.store.budget_states(keys));
+    }
+    count_applied(batch_, applied);
+  }
+  store_seq_ = applied.last;
+  keys_.applied(applied.last);
+  applied_.advance(applied.last);
+  if (options_.durability == Durability::store) run_done(applied.last);
+  tell_odd(batch_, applied);
+  batch_.clear();
+  const base::Lock lock(trouble_mutex_);
+  store_trouble_.reset();
+  return {};
+}
+
+void EngineLedger::count_applied(std::span<const store::Settlement> batch,
+                                 const store::Applied& applied) {
+  std::map<SumKey, budget::AppliedPart> sums;
+  for (const store::Settlement& settlement : batch) {
+    for (const store::BudgetPart& part : settlement.budgets) {
+      if (!part.counted) continue;
+      budget::AppliedPart& sum = sums[{part.key, settlement.epoch}];
+      sum.held += part.held;
+      sum.actual += part.actual;
+      ++sum.settlements;
+    }
+  }
+  std::vector<budget::AppliedPart> parts;
+  parts.reserve(sums.size());
+  for (auto& [key, sum] : sums) {
+    sum.key = key.first;
+    sum.epoch = key.second;
+    parts.push_back(std::move(sum));
+  }
+  std::vector<budget::StoreWord> words;
+  words.reserve(applied.budgets.size());
+  for (const store::BudgetState& state : applied.budgets) {
+#if defined(AIMETER_FAULTS)
+    if (state.blocking && state.limit) {  // the bound, after every batch
+      AIMETER_ASSERT(state.used + state.leased <=
+                     *state.limit + state.over_hold + state.late + state.fallen);
+    }
+#endif
+    words.push_back({.key = state.key, .used = state.used});
+  }
+  book_.applied(parts, words);
+}
+
+void EngineLedger::tell_odd(std::span<const store::Settlement> batch,
+                            const store::Applied& applied) {
+  if (!sinks_.odd) return;
+  for (const store::Outcome& outcome : applied.odd) {
+    const auto at = std::ranges::lower_bound(batch, outcome.seq, {}, &store::Settlement::seq);
+    if (at != batch.end() && at->seq == outcome.seq) sinks_.odd(*at, outcome);
+  }
+}
+
+}  // namespace aimeter::ledger
