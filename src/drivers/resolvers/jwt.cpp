@@ -304,7 +304,7 @@ class Driver final : public TenantResolver {
     const auto signature = base::from_base64url(token.substr(last + 1));
     if (!signature) return refused("the signature is not base64url");
     AIMETER_CHECK_OK(verifier_.verify(algorithm->string(), token.substr(0, last), *signature));
-    return read_part("claims", token.substr(first + 1, last - first - 1));
+    return read_part("payload", token.substr(first + 1, last - first - 1));
   }
 
   [[nodiscard]] Status check_dates(const base::Json& claims) const {
