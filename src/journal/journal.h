@@ -1,14 +1,18 @@
 // Package:       journal
 // Units:         bytes; frame numbers and seqs count from 1, gapless.
-// Errors:        unavailable (no room, lock taken: nothing was appended), corrupt (valid frames
-// after a bad one). Thread safety: append, reserve, unreserve: any thread. run_once: the writer
-// thread alone. Ownership:     borrows Files and the Gates; owns the segment files and the folder's
-// lock.
+// Errors:        unavailable (no room, lock taken, failed before: nothing was appended),
+//                invalid_argument (a frame larger than a segment), corrupt (damage, naming file and
+//                offset), in_doubt (failed(): appended, perhaps not on the disk).
+// Thread safety: append, reserve, unreserve, failed: any thread. run_once: the writer's thread
+//                alone. read, drop_segments: one thread, beside the others. close: when no one else
+//                calls.
+// Ownership:     borrows Files; owns the segment files, the Gate and the folder's lock.
 //
 // An engine's append-only file: frames in preallocated segments, group commit, a torn tail is cut.
-// Sees bytes only. Frame: length u32 | crc32c u32 (all that follows) | type u8 | version u8 | flags
-// u16 | frame u64 | payload | pad to 8. Segment FOLDER/NNNNNN.seg, header 64 B: AIMJRNL1, version
-// u32, engine u64, segment u64, first frame u64, store id 16 B, crc.
+// Sees bytes only. Frame: length u32 (of the payload) | crc32c u32 (all that follows, padding too)
+// | type u8 | version u8 | flags u16 | frame u64 | payload | pad to 8. Segment FOLDER/NNNNNN.seg,
+// header 64 B: AIMJRNL1, version u32, engine u64, segment u64, first frame u64, store id 16 B, 8
+// zeros, crc32c u32 of these 60. Little-endian. A frame never spans segments.
 #pragma once
 
 #include <cstdint>
@@ -42,9 +46,12 @@ struct Options {
   std::string folder = {};
   std::uint64_t engine = 0;
   base::Key16 store_id = {};
-  std::uint64_t segment_bytes = 64ULL << 20;
+  std::uint64_t segment_bytes = 64ULL << 20;  // at least kSegmentBytesMin; cut to a multiple of 8
   bool sync = true;  // false under durability `memory` and `store`: written, not synced
+  // What may wait for the writer. Beyond it reserve and unreserved appends are unavailable.
+  std::size_t buffer_bytes_max = 64U << 20;
 };
+constexpr std::uint64_t kSegmentBytesMin = 512;
 
 struct Frame {
   FrameType type = FrameType::begin;
@@ -64,53 +71,70 @@ class Journal {
   virtual ~Journal() = default;
 
   // Sets aside room for one frame of `payload_bytes`, so that a later append of it cannot fail for
-  // want of room. Errors: unavailable (disk full, journal failed): nothing is reserved.
+  // want of room, whatever else is appended before it. 0 sets nothing aside. Errors: unavailable
+  // (disk full, naming path and errno; journal failed), invalid_argument (larger than a segment):
+  // nothing is reserved.
   [[nodiscard]] virtual Status reserve(std::size_t payload_bytes) = 0;
   virtual void unreserve(std::size_t payload_bytes) = 0;
 
-  // Copies the frame into the buffer; `reserved_bytes` of earlier reserve() calls are used up by it
-  // (0: none). `under_lock(appended)` runs before any later frame gets its number. Errors:
-  // unavailable (nothing appended).
+  // Copies the frame into the buffer; `reserved_bytes` is what one earlier reserve() was given, and
+  // is used up by it (0: none). A payload above `reserved_bytes` needs room like an unreserved one.
+  // `under_lock(appended)` runs before any later frame gets its number; it may be empty, and must
+  // not call the journal. Errors: unavailable, invalid_argument (nothing appended, the reservation
+  // stands).
+  // begin and release frames do not wake the writer: they ride with the next group or its next idle
+  // round, and a round of them alone is written but not synced.
   using UnderLock = std::function<void(const Appended&)>;
   [[nodiscard]] virtual Result<Appended> append(FrameType type, std::string payload,
                                                 std::size_t reserved_bytes,
                                                 const UnderLock& under_lock) = 0;
 
   // The writer's round: everything appended so far in one write and (if sync) one fdatasync, then
-  // advances written() to the newest frame. False when there was nothing to do. A failed sync is
-  // final: failed() says so, nothing is granted after it, waiters are told unavailable through
-  // failed() after the gate's advance to max.
+  // advances written() to the newest frame. False when there was nothing to do. A failed write or
+  // sync is final: failed() says so, nothing is appended after it, and the gate advances to the
+  // largest number so that nobody hangs; whoever waited looks at last_written(), then at failed().
   virtual bool run_once() = 0;
   [[nodiscard]] virtual base::Gate& written() = 0;  // frame numbers
-  [[nodiscard]] virtual std::optional<Error> failed() const = 0;
-  virtual void set_wake(
-      std::function<void()> wake) = 0;  // called by append when the writer may sleep
+  // The newest frame that is written (and synced, if sync): what written() says until it fails.
+  [[nodiscard]] virtual std::uint64_t last_written() const = 0;
+  [[nodiscard]] virtual std::optional<Error> failed() const = 0;  // in_doubt
+  // Called by append, on its thread, when the writer found nothing to do and may sleep. Set before
+  // the first append.
+  virtual void set_wake(std::function<void()> wake) = 0;
 
-  // Reads frames from `from_frame` on that are written. Stops when `visit` returns false.
+  // Reads frames from `from_frame` on that are written, from the files. Stops when `visit` returns
+  // false. Errors: not_found (dropped before), corrupt, unavailable.
   [[nodiscard]] virtual Status read(std::uint64_t from_frame,
                                     const std::function<bool(const Frame&)>& visit) = 0;
 
-  // Segments whose numbered frames all have seq <= `applied` and that are older than the newest one
-  // may go; the caller has made sure of the hour and of the full-sync commit. Returns how many
-  // went.
+  // Segments that are complete and whose numbered frames all have seq <= `applied_seq` go, oldest
+  // first; the caller has made sure of the hour and of the full-sync commit. Returns how many went.
   [[nodiscard]] virtual Result<int> drop_segments(std::uint64_t applied_seq) = 0;
-  [[nodiscard]] virtual Status close() = 0;  // close frame, synced; releases the lock
+  // Writes what is left and a close frame, syncs, gives spare room back, releases the lock. Without
+  // room for the close frame the journal ends without one: opened again it looks like after a
+  // crash. Errors: in_doubt (failed); the lock is released all the same.
+  [[nodiscard]] virtual Status close() = 0;
 };
 
-// Begins a journal in an empty or absent folder and takes its lock (FOLDER/lock).
+// Begins a journal in an empty or absent folder and takes its lock (FOLDER/lock). Errors:
+// unavailable (disk, or somebody has the lock), failed_precondition (there are segments),
+// invalid_argument (segment_bytes).
 [[nodiscard]] Result<std::unique_ptr<Journal>> create(base::Files& files, Options options);
 
 struct Recovered {
   std::uint64_t engine = 0;
   base::Key16 store_id = {};
-  std::uint64_t frames = 0, cut_bytes = 0;  // cut_bytes: of a torn tail
+  std::uint64_t frames = 0, cut_bytes = 0;  // cut_bytes: written bytes of a torn tail
   bool closed = false;                      // ends with a close frame
 };
-// Reads a dead engine's folder, frame by frame in order. A bad frame with nothing valid after it is
-// a torn tail (not an error); else corrupt, naming file and offset. Requires: the caller has the
-// folder's lock (try_lock_folder).
+// Reads a dead engine's folder, frame by frame in order, and changes nothing. A bad frame with
+// nothing valid after it is a torn tail (not an error), and so is one whose sector never reached
+// the disk, if all that follows it belongs to the same unsynced group; else corrupt, naming file
+// and offset. An error of `visit` is passed on. Without any written segment `engine` is 0.
+// Requires: the caller has the folder's lock (try_lock_folder).
 [[nodiscard]] Result<Recovered> recover(base::Files& files, const std::string& folder,
                                         const std::function<Status(const Frame&)>& visit);
+// Empty when somebody else has it.
 [[nodiscard]] Result<std::unique_ptr<base::FileLock>> try_lock_folder(base::Files& files,
                                                                       const std::string& folder);
 
