@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "store/bound.h"
 #include "store/store_fixture.h"
 #include "time/manual_clock.h"
 
@@ -60,6 +61,17 @@ class StoreContract : public testing::TestWithParam<Factory> {
     ASSERT_FALSE(changed);
     EXPECT_EQ(changed.error().code, code) << changed.error().message;
     EXPECT_NE(changed.error().message.find(word), std::string::npos) << changed.error().message;
+  }
+  // Leases just `amount` of a budget under `limit`, alone in a call's need.
+  void lease(const fixture::Feeder& engine, const BudgetKey& key, Amount amount, Amount limit) {
+    const std::vector<LeaseAsk> asks{{.key = key,
+                                      .ask = amount,
+                                      .one_call = amount,
+                                      .limit = limit,
+                                      .catalogue = *store().catalogue()}};
+    const auto grants = store().lease(engine.ref, asks);
+    ASSERT_TRUE(grants) << grants.error().message;
+    ASSERT_EQ(grants->at(0).granted, amount);
   }
   BudgetState state(const BudgetKey& key) { return fixture::state_of(store(), key); }
 
