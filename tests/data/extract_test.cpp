@@ -1,6 +1,8 @@
-// The recorded answers in ../shared/data, read whole and in pieces: every figure equals the manifest's.
+// The recorded answers in ../shared/data, read whole and in pieces: every figure equals the
+// manifest's.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <boost/json.hpp>
 #include <cstdlib>
 #include <filesystem>
@@ -166,6 +168,151 @@ TEST(Extract, EveryRecordedAnswerWholeAndInPieces) {
     ++read;
   }
   EXPECT_EQ(read, 200U);
+}
+
+// The usages of genai-prices: what each of its extractors reads from the same body. Its provider
+// and API as our provider; "" = not a provider of ours.
+std::string our_provider(const std::string& id, const std::string& flavor) {
+  static const std::map<std::string, std::string> kProviders = {{"anthropic", "anthropic"},
+                                                                {"aws", "bedrock"},
+                                                                {"azure", "azure"},
+                                                                {"cerebras", "cerebras"},
+                                                                {"cohere", "cohere"},
+                                                                {"deepseek", "deepseek"},
+                                                                {"google", "gemini"},
+                                                                {"groq", "groq"},
+                                                                {"mistral", "mistral"},
+                                                                {"openai", "openai"},
+                                                                {"openrouter", "openrouter"},
+                                                                {"zhipuai", "zai"},
+                                                                {"perplexity", "perplexity"},
+                                                                {"together", "together"},
+                                                                {"x-ai", "xai"},
+                                                                {"zai", "zai"}};
+  if (id == "google" && flavor == "anthropic") return "vertex";
+  if (id.starts_with("huggingface_")) return "huggingface";
+  const auto at = kProviders.find(id);
+  return at == kProviders.end() ? std::string() : at->second;
+}
+
+// Their name of each figure that both sides have. They also count text, image and video tokens:
+// parts that have no price of their own in our normal form.
+Counts their_counts(const Extracted& found) {
+  if (!found.usage) return {};
+  const Usage& usage = *found.usage;
+  Counts counts = {{"input_tokens", usage.input_tokens.count},
+                   {"output_tokens", usage.output_tokens.count},
+                   {"cache_read_tokens", usage.cached_input_tokens.count},
+                   {"cache_write_tokens", usage.cache_write_tokens.count},
+                   {"cache_write_5m_tokens", usage.cache_write_5m_tokens.count},
+                   {"input_audio_tokens", usage.input_audio_tokens.count},
+                   {"cache_audio_read_tokens", usage.cached_input_audio_tokens.count},
+                   {"output_reasoning_tokens", usage.reasoning_tokens.count}};
+  counts["web_searches"] = usage.units.contains("searches") ? usage.units.at("searches") : 0;
+  counts["input_tool_tokens"] = 0;
+  for (const NamedCount& further : found.further)
+    if (further.name == "tool_prompt_tokens") counts["input_tool_tokens"] = further.count;
+  return counts;
+}
+
+struct Difference {
+  std::string id, flavor, figure;
+  std::int64_t theirs = 0;
+  Counts ours = {};
+  [[nodiscard]] std::int64_t our(const std::string& name) const { return ours.at(name); }
+};
+
+struct Reason {
+  const char* why;
+  int times;  // how often it explains a difference, exactly
+  bool (*explains)(const Difference&);
+};
+
+bool is_whole(const std::string& figure) {
+  return figure == "input_tokens" || figure == "output_tokens";
+}
+
+constexpr Reason kReasons[] = {
+    {"its embeddings extractor reads the input only, also from a chat answer", 438,
+     [](const Difference& d) { return d.flavor == "embeddings" && d.theirs == 0; }},
+    {"its cohere/tokens reads the model's tokens; Cohere charges billed_units", 25,
+     [](const Difference& d) { return d.id == "cohere" && d.flavor == "tokens"; }},
+    {"its x-ai/chat adds reasoning also where the total says that it is inside the output", 33,
+     [](const Difference& d) {
+       return d.id == "x-ai" && d.figure == "output_tokens" &&
+              d.theirs == d.our("output_tokens") + d.our("output_reasoning_tokens");
+     }},
+    {"its responses extractors read an Anthropic answer, whose input leaves the cache out", 4,
+     [](const Difference& d) {
+       return d.flavor == "responses" && d.figure == "input_tokens" &&
+              d.theirs ==
+                  d.our("input_tokens") - d.our("cache_read_tokens") - d.our("cache_write_tokens");
+     }},
+    {"that extractor has no rule for this part; the whole that it belongs to is equal", 349,
+     [](const Difference& d) { return !is_whole(d.figure) && d.theirs == 0; }},
+};
+
+class GenaiComparison {
+ public:
+  void compare_entry(const json::object& entry) {
+    json::object body = entry.at("body").as_object();
+    body.erase("file");
+    const std::string text = json::serialize(body);
+    int compared = 0;
+    for (const json::value& reading : entry.at("extracted").as_array())
+      for (const json::value& extractor : reading.at("extractors").as_array()) {
+        Difference base = {.id = text_of(&extractor.at("provider_id")),
+                           .flavor = text_of(&extractor.at("api_flavor"))};
+        const std::string provider = our_provider(base.id, base.flavor);
+        if (provider.empty()) continue;
+        ++compared;
+        const auto reader = drivers::find_extractor(provider)->reader({});
+        reader->feed(text);
+        const Extracted found = reader->finish();
+        EXPECT_FALSE(found.error) << found.error->message << ' ' << text;
+        base.ours = their_counts(found);
+        compare_reading(base, reading.at("usage").as_object(), text);
+      }
+    EXPECT_GT(compared, 0) << text;
+  }
+
+  void expect_times() const {
+    for (const Reason& reason : kReasons)
+      EXPECT_EQ(times_.at(reason.why), reason.times) << reason.why;
+  }
+
+ private:
+  void compare_reading(Difference found, const json::object& theirs, const std::string& text) {
+    EXPECT_FALSE(found.ours.empty()) << text;
+    for (const auto& [name, count] : found.ours) {
+      const json::value* their = theirs.if_contains(name);
+      found.theirs = their != nullptr ? their->to_number<std::int64_t>() : 0;
+      if (found.theirs == count) continue;
+      found.figure = name;
+      const Reason* const reason = std::find_if(std::begin(kReasons), std::end(kReasons),
+                                                [&](const Reason& x) { return x.explains(found); });
+      if (reason == std::end(kReasons))
+        ADD_FAILURE() << found.id << '/' << found.flavor << ' ' << name << ": ours " << count
+                      << ", theirs " << found.theirs << ' ' << text;
+      else
+        ++times_[reason->why];
+    }
+  }
+  std::map<std::string, int> times_ = [] {
+    std::map<std::string, int> times;
+    for (const Reason& reason : kReasons) times[reason.why] = 0;
+    return times;
+  }();
+};
+
+TEST(Extract, EveryUsageOfGenaiPricesIsEqualOrExplained) {
+  const std::optional<fs::path> folder = responses_folder();
+  if (!folder) return;
+  const json::value entries = json::parse(read_file(*folder / "genai_prices_usages.json"));
+  GenaiComparison comparison;
+  for (const json::value& entry : entries.as_array()) comparison.compare_entry(entry.as_object());
+  EXPECT_EQ(entries.as_array().size(), 726U);
+  comparison.expect_times();
 }
 
 }  // namespace

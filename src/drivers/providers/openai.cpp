@@ -5,7 +5,7 @@
 namespace aimeter::drivers {
 namespace {
 
-constexpr provider::Dialect kDialects[] = {provider::read_openai};
+constexpr provider::Dialect kDialects[] = {provider::read_anthropic, provider::read_openai};
 constexpr provider::ProviderCard kCard = {
     .name = "openai",
     .dialects = kDialects,
