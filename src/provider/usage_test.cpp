@@ -63,8 +63,9 @@ constexpr Accepted kAccepted[] = {
     {"cache writes may leave some of unknown term",
      R"({"input_tokens":9,"cache_write_tokens":9,"cache_write_5m_tokens":4})", 9, 0, 9, 9, false},
     {"a part equal to its whole is accepted",
-     R"({"input_tokens":9,"cached_input_tokens":9,"output_tokens":3,"reasoning_tokens":3})", 9, 3,
-     12, 0, false},
+     R"({"input_tokens":9,"cached_input_tokens":9,"output_tokens":3,)"
+     R"("reasoning_tokens":3})",
+     9, 3, 12, 0, false},
     {"read and written parts may overlap: a real answer did",
      R"({"input_tokens":9,"cached_input_tokens":9,"cache_write_tokens":9})", 9, 0, 9, 9, false},
 };
@@ -109,15 +110,18 @@ TEST(Usage, FromJsonRefusesAndNamesFieldAndValue) {
       {"written above input", R"({"input_tokens":5,"cache_write_tokens":6})", "cache_write_tokens",
        "input_tokens"},
       {"terms above the whole",
-       R"({"input_tokens":9,"cache_write_tokens":5,"cache_write_5m_tokens":3,"cache_write_1h_tokens":3})",
+       R"({"input_tokens":9,"cache_write_tokens":5,"cache_write_5m_tokens":3,)"
+       R"("cache_write_1h_tokens":3})",
        "cache_write_5m_tokens", "which is 2"},
       {"audio above input", R"({"input_tokens":5,"input_audio_tokens":6})", "input_audio_tokens",
        "input_tokens"},
       {"cached audio above cached",
-       R"({"input_tokens":9,"input_audio_tokens":9,"cached_input_tokens":2,"cached_input_audio_tokens":3})",
+       R"({"input_tokens":9,"input_audio_tokens":9,"cached_input_tokens":2,)"
+       R"("cached_input_audio_tokens":3})",
        "cached_input_audio_tokens", "cached_input_tokens"},
       {"cached audio above audio",
-       R"({"input_tokens":9,"input_audio_tokens":2,"cached_input_tokens":9,"cached_input_audio_tokens":3})",
+       R"({"input_tokens":9,"input_audio_tokens":2,"cached_input_tokens":9,)"
+       R"("cached_input_audio_tokens":3})",
        "cached_input_audio_tokens", "input_audio_tokens"},
       {"reasoning above output", R"({"output_tokens":5,"reasoning_tokens":6})", "reasoning_tokens",
        "output_tokens"},
