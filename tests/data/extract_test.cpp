@@ -1,40 +1,19 @@
-// The recorded answers in ../shared/data, read whole and in pieces: every figure equals the
+// The recorded answers in the shared data, read whole and in pieces: every figure equals the
 // manifest's.
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <boost/json.hpp>
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
-#include <iostream>
 #include <map>
-#include <sstream>
 
 #include "aimeter/provider.h"
 #include "drivers/builtin.h"
+#include "tests/data/shared_data.h"
 
 namespace aimeter {
 namespace {
 
-namespace fs = std::filesystem;
 namespace json = boost::json;
-
-std::optional<fs::path> responses_folder() {
-  const char* set = std::getenv("AIMETER_SHARED");
-  const fs::path shared =
-      set != nullptr ? fs::path(set) : fs::path(AIMETER_SOURCE_DIR) / ".." / "shared";
-  if (fs::exists(shared / "data/responses/manifest.json")) return shared / "data/responses";
-  std::cout << "left out: the recorded answers are not beside this checkout\n";
-  return std::nullopt;
-}
-
-std::string read_file(const fs::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  std::stringstream text;
-  text << in.rdbuf();
-  return text.str();
-}
 
 std::string text_of(const json::value* value) {
   return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
@@ -152,14 +131,14 @@ void compare(const json::object& entry, const Extracted& found) {
 }
 
 TEST(Extract, EveryRecordedAnswerWholeAndInPieces) {
-  const std::optional<fs::path> folder = responses_folder();
-  if (!folder) return;
-  const json::value manifest = json::parse(read_file(*folder / "manifest.json"));
+  const std::optional<std::string> text = shared_file("responses/manifest.json");
+  if (!text) return left_out("the recorded answers");
+  const json::value manifest = json::parse(*text);
   std::size_t read = 0;
   for (const json::value& value : manifest.as_array()) {
     const json::object& entry = value.as_object();
     const std::string file = text_of(entry.if_contains("file"));
-    const std::string body = read_file(*folder / file);
+    const std::string body = shared_file("responses/" + file).value();
     for (const std::size_t piece :
          {body.size() + 1, std::size_t{1}, std::size_t{7}, std::size_t{1000}}) {
       SCOPED_TRACE(file + " in pieces of " + std::to_string(piece));
@@ -306,9 +285,9 @@ class GenaiComparison {
 };
 
 TEST(Extract, EveryUsageOfGenaiPricesIsEqualOrExplained) {
-  const std::optional<fs::path> folder = responses_folder();
-  if (!folder) return;
-  const json::value entries = json::parse(read_file(*folder / "genai_prices_usages.json"));
+  const std::optional<std::string> text = shared_file("responses/genai_prices_usages.json");
+  if (!text) return left_out("the usages of genai-prices");
+  const json::value entries = json::parse(*text);
   GenaiComparison comparison;
   for (const json::value& entry : entries.as_array()) comparison.compare_entry(entry.as_object());
   EXPECT_EQ(entries.as_array().size(), 726U);
