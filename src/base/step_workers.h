@@ -44,11 +44,16 @@ class StepWorkers final : public Workers {
     return gate.passed() >= at_least;
   }
 
+  // A worker that does not get its turn for a while; "" lets everybody run again.
+  void hold_back(std::string name) { held_back_ = std::move(name); }
+
   // One step of each worker that is not in the middle of one; true when any has more to do.
   bool run_round() {
     bool more = false;
     const std::vector<Slot> round = slots_;  // a step may start or stop workers
-    for (const Slot& slot : round) more = step(slot.worker) || more;
+    for (const Slot& slot : round) {
+      if (slot.name != held_back_) more = step(slot.worker) || more;
+    }
     return more;
   }
   void run_until_idle() {
@@ -77,6 +82,7 @@ class StepWorkers final : public Workers {
 
   std::vector<Slot> slots_;
   std::vector<Worker*> running_;
+  std::string held_back_;
   std::function<void()> on_idle_;
 };
 

@@ -34,6 +34,8 @@ class EngineLedger final : public Ledger {
   EngineLedger(const EngineLedger&) = delete;
   EngineLedger& operator=(const EngineLedger&) = delete;
   [[nodiscard]] Status start();
+  // For tests of crashes: stops working as if the process were gone; nothing is closed.
+  void abandon();
 
   Result<budget::Held> hold(const HoldAsk& ask) override;
   void hold(HoldAsk ask, HoldDone done) override;

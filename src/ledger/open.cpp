@@ -88,6 +88,13 @@ EngineLedger::~EngineLedger() {
   }
 }
 
+void EngineLedger::abandon() {
+  deps_.workers.stop(control_);
+  deps_.workers.stop(projector_);
+  if (journal_ != nullptr) deps_.workers.stop(writer_);
+  started_ = false;
+}
+
 Status EngineLedger::close_cleanly(store::Seq newest) {
   if (journal_ != nullptr) AIMETER_CHECK_OK(journal_->close());
   AIMETER_CHECK_OK(deps_.store.close_engine(engine_));

@@ -1,0 +1,352 @@
+#include "ledger/ledger.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "ledger/ledger_fixture.h"
+
+namespace aimeter::ledger {
+namespace {
+
+using namespace fixture;
+using store::fixture::tokens_of;
+using ::testing::HasSubstr;
+
+const Account kAcme = account_of("acme");
+
+Plan limited(std::int64_t tokens) {
+  return {.slug = "small", .monthly_token_limit = Tokens{tokens}};
+}
+
+TEST(Ledger, ASettledCallReachesTheStoreWithItsCounters) {
+  World world;
+  auto ledger = world.open();
+  const Result<SettleOutcome> settled = use(*ledger, kAcme, 50, 30);
+  ASSERT_TRUE(settled) << settled.error().message;
+  EXPECT_TRUE(settled->check.allowed);
+  ASSERT_TRUE(ledger->drain());
+  const auto page = world.store->usages({.tenant = kAcme.tenant}, "", 10);
+  ASSERT_TRUE(page);
+  ASSERT_EQ(page->records.size(), 1U);
+  EXPECT_EQ(page->records[0].id, settled->row);
+  EXPECT_EQ(page->records[0].usage.total_tokens.count, 30);
+  EXPECT_EQ(world.state(tokens_of(kAcme)).used, 30);
+  world.expect_clean();
+}
+
+TEST(Ledger, StrictHoldsEndExactlyAtTheLimit) {
+  World world;
+  world.subscribe(kAcme, limited(100));
+  auto ledger = world.open();
+  for (int call = 0; call < 10; ++call) {
+    ASSERT_TRUE(use(*ledger, kAcme, 10)) << call;
+  }
+  const auto above = use(*ledger, kAcme, 1);
+  ASSERT_FALSE(above);
+  EXPECT_EQ(above.error().code, Code::quota_exceeded);
+  ASSERT_NE(above.error().refusal, nullptr);
+  EXPECT_EQ(above.error().refusal->budget, "tokens");
+  EXPECT_EQ(above.error().refusal->used->count, 100);
+  EXPECT_EQ(above.error().refusal->limit->count, 100);
+  EXPECT_EQ(*above.error().refusal->resets_at, kMarch.end);
+  ASSERT_TRUE(ledger->drain());
+  EXPECT_EQ(world.state(tokens_of(kAcme)).used, 100);
+  EXPECT_EQ(world.state(tokens_of(kAcme)).over_hold, 0);
+  world.expect_clean();
+}
+
+TEST(Ledger, CappedHoldOverspendsAtMostOneCall) {
+  World world;
+  world.subscribe(kAcme, limited(100));
+  auto ledger = world.open();
+  ASSERT_TRUE(use(*ledger, kAcme, 90));
+  Result<budget::Held> capped = ledger->hold(ask_of(kAcme, 4'096, budget::Fit::may_cap));
+  ASSERT_TRUE(capped) << capped.error().message;
+  EXPECT_TRUE(capped->capped);
+  const auto second = ledger->hold(ask_of(kAcme, 4'096, budget::Fit::may_cap));
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().code, Code::quota_exceeded);
+  EXPECT_EQ(second.error().refusal->held->count, 10);
+  ASSERT_TRUE(ledger->settle(*std::move(capped), store::fixture::call_of(kAcme, 500)));
+  ASSERT_TRUE(ledger->drain());
+  const store::BudgetState state = world.state(tokens_of(kAcme));
+  EXPECT_EQ(state.used, 590);
+  EXPECT_EQ(state.over_hold, 490);
+  EXPECT_FALSE(ledger->hold(ask_of(kAcme, 1)));
+  world.expect_clean();
+}
+
+TEST(Ledger, AReleasedHoldLeavesNothingBehind) {
+  World world;
+  world.subscribe(kAcme, limited(100));
+  auto ledger = world.open();
+  Result<budget::Held> held = ledger->hold(ask_of(kAcme, 100));
+  ASSERT_TRUE(held);
+  EXPECT_EQ(ledger->check(kAcme, {}, {})->held->count, 100);
+  EXPECT_FALSE(ledger->hold(ask_of(kAcme, 1)));
+  ledger->release(*std::move(held), "the provider said 500");
+  EXPECT_EQ(ledger->check(kAcme, {}, {})->held->count, 0);
+  EXPECT_TRUE(use(*ledger, kAcme, 100));
+}
+
+TEST(Ledger, AccountsOfTenantsNeverShareACounter) {
+  World world;
+  const Account other = account_of("acme2");
+  world.subscribe(kAcme, limited(100));
+  auto ledger = world.open();
+  ASSERT_TRUE(use(*ledger, kAcme, 100));
+  EXPECT_FALSE(use(*ledger, kAcme, 1));
+  EXPECT_TRUE(use(*ledger, other, 1'000)) << "no plan of its own, no limit";
+  EXPECT_EQ(ledger->check(other, {}, {})->remaining_tokens, std::nullopt);
+}
+
+TEST(Ledger, TwoEnginesShareOneBudgetExactly) {
+  World world;
+  world.subscribe(kAcme, limited(1'000));
+  auto first = world.open();
+  auto second = world.open();
+  int allowed = 0;
+  for (int call = 0; call < 150; ++call) {
+    Ledger& engine = call % 2 == 0 ? *first : *second;
+    const auto settled = use(engine, kAcme, 10);
+    if (settled) {
+      ++allowed;
+      continue;
+    }
+    EXPECT_EQ(settled.error().code, Code::quota_exceeded) << settled.error().message;
+  }
+  EXPECT_EQ(allowed, 100) << "an empty lease is not an empty budget";
+  ASSERT_TRUE(first->drain());
+  ASSERT_TRUE(second->drain());
+  EXPECT_EQ(world.state(tokens_of(kAcme)).used, 1'000);
+  world.expect_clean();
+}
+
+TEST(Ledger, WhatIsLeasedElsewhereIsUnavailableNotExceeded) {
+  World world;
+  world.subscribe(kAcme, limited(100));
+  world.options.hold_wait = std::chrono::milliseconds(400);
+  auto first = world.open();
+  auto second = world.open();
+  Result<budget::Held> small = first->hold(ask_of(kAcme, 10));
+  ASSERT_TRUE(small);
+  // The first engine never answers a recall: it is stuck, its lease is not.
+  static_cast<EngineLedger&>(*first).abandon();
+  const auto large = second->hold(ask_of(kAcme, 90));
+  ASSERT_FALSE(large);
+  EXPECT_EQ(large.error().code, Code::unavailable);
+  EXPECT_THAT(large.error().message, HasSubstr("leased to other engines"));
+}
+
+TEST(Ledger, ReplayAfterKillBetweenCommitAndTruncateIsExact) {
+  World world;
+  world.subscribe(kAcme, limited(1'000));
+  auto ledger = world.open();
+  for (int call = 0; call < 20; ++call) ASSERT_TRUE(use(*ledger, kAcme, 10));
+  ASSERT_TRUE(ledger->drain());  // in the store, and still in the journal
+  world.kill(std::move(ledger));
+  auto again = world.open();
+  ASSERT_TRUE(again->drain());
+  EXPECT_EQ(world.state(tokens_of(kAcme)).used, 200);
+  EXPECT_EQ(world.state(tokens_of(kAcme)).leased, 0) << "a crash strands no lease";
+  EXPECT_TRUE(world.odd.empty());
+  world.expect_clean();
+}
+
+TEST(Ledger, WhatWasAcknowledgedSurvivesAKill) {
+  World world;
+  auto ledger = world.open();
+  world.workers.hold_back("aim-project");  // the store sees nothing
+  for (int call = 0; call < 5; ++call) ASSERT_TRUE(use(*ledger, kAcme, 10));
+  EXPECT_EQ(world.state(tokens_of(kAcme)).used, 0);
+  world.kill(std::move(ledger));
+  world.workers.hold_back("");
+  auto again = world.open();
+  EXPECT_EQ(world.state(tokens_of(kAcme)).used, 50);
+  EXPECT_EQ(world.store->usages({.tenant = kAcme.tenant}, "", 10)->records.size(), 5U);
+  world.expect_clean();
+}
+
+TEST(Ledger, AHoldThatWasRunningAtTheCrashIsAnOrphanAndFreesItsLease) {
+  World world;
+  world.subscribe(kAcme, limited(100));
+  auto ledger = world.open();
+  Result<budget::Held> running = ledger->hold(ask_of(kAcme, 70));
+  ASSERT_TRUE(running);
+  ASSERT_TRUE(use(*ledger, kAcme, 10));  // its sync carries the begin frame as well
+  world.kill(std::move(ledger));
+  auto again = world.open();
+  ASSERT_EQ(world.orphans.size(), 1U);
+  EXPECT_EQ(world.orphans[0].begin.account, kAcme);
+  EXPECT_EQ(world.orphans[0].begin.budgets.at(0).held, 70);
+  EXPECT_EQ(world.store->orphans()->size(), 1U);
+  EXPECT_TRUE(use(*again, kAcme, 90)) << "90 of 100 are free again";
+  EXPECT_FALSE(use(*again, kAcme, 1));
+}
+
+TEST(Ledger, ACleanCloseLeavesNothingToRecover) {
+  World world;
+  auto ledger = world.open();
+  ASSERT_TRUE(use(*ledger, kAcme, 10));
+  ledger.reset();
+  EXPECT_EQ(world.state(tokens_of(kAcme)).used, 10);
+  EXPECT_EQ(world.state(tokens_of(kAcme)).leased, 0);
+  EXPECT_TRUE(world.store->engines()->at(0).closed_at);
+  auto again = world.open();
+  EXPECT_TRUE(world.orphans.empty());
+  EXPECT_EQ(world.state(tokens_of(kAcme)).used, 10);
+  world.expect_clean();
+}
+
+TEST(Ledger, AChangeOfThePlanActsAtTheNextHold) {
+  World world;
+  world.subscribe(kAcme, limited(100));
+  auto ledger = world.open();
+  ASSERT_TRUE(use(*ledger, kAcme, 60));
+  Plan smaller = *world.store->find_plan(kAcme.tenant, "small").value();
+  smaller.monthly_token_limit = Tokens{50};
+  ASSERT_TRUE(ledger->change({store::PutPlan{smaller}, "test"}));
+  const auto refused = use(*ledger, kAcme, 1);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().refusal->limit->count, 50);
+  EXPECT_EQ(refused.error().refusal->used->count, 60);
+  ASSERT_TRUE(ledger->drain());
+  world.expect_clean();
+}
+
+TEST(Ledger, ANewPeriodStartsAtZeroAndTheOldOneKeepsItsCount) {
+  World world;
+  world.subscribe(kAcme, limited(100));
+  auto ledger = world.open();
+  ASSERT_TRUE(use(*ledger, kAcme, 100));
+  world.clock.set_wall(kMarch.end - Duration(1));
+  EXPECT_FALSE(use(*ledger, kAcme, 1));
+  world.clock.set_wall(kMarch.end);
+  Result<budget::Held> held = ledger->hold(ask_of(kAcme, 100));
+  ASSERT_TRUE(held) << held.error().message;
+  ASSERT_TRUE(ledger->drain());
+  EXPECT_EQ(world.state(tokens_of(kAcme)).used, 100);
+}
+
+TEST(Ledger, ARecordIsNeverRefusedAndTakesWhatIsFree) {
+  World world;
+  world.subscribe(kAcme, limited(100));
+  auto ledger = world.open();
+  ASSERT_TRUE(use(*ledger, kAcme, 40));
+  const auto recorded = ledger->record({}, store::fixture::call_of(kAcme, 500));
+  ASSERT_TRUE(recorded) << recorded.error().message;
+  ASSERT_TRUE(ledger->wait(recorded->ticket));
+  EXPECT_TRUE(recorded->outcome.check.hard_limit_reached);
+  ASSERT_TRUE(ledger->drain());
+  EXPECT_EQ(world.state(tokens_of(kAcme)).used, 540);
+  EXPECT_FALSE(use(*ledger, kAcme, 1));
+  world.expect_clean();
+}
+
+TEST(Ledger, KeysAreFreshOnceAndAConflictWithOtherContent) {
+  World world;
+  auto ledger = world.open();
+  const store::KeyRef key{store::key_of("acme", "call", "k1"), 7};
+  const auto fresh = ledger->enter_key(key);
+  ASSERT_TRUE(fresh);
+  EXPECT_EQ(fresh->what, KeyEntry::What::fresh);
+  Result<budget::Held> held = ledger->hold(ask_of(kAcme, 10));
+  store::Settlement settlement = store::fixture::call_of(kAcme, 10);
+  settlement.key = key;
+  const auto settled = ledger->settle(*std::move(held), settlement);
+  ASSERT_TRUE(settled);
+  ledger->leave_key(key, settled->row);
+  const auto seen = ledger->enter_key(key);
+  ASSERT_TRUE(seen);
+  EXPECT_EQ(seen->what, KeyEntry::What::seen);
+  EXPECT_EQ(seen->seen.row, settled->row);
+  const auto conflict = ledger->enter_key({key.key, 8});
+  ASSERT_FALSE(conflict);
+  EXPECT_EQ(conflict.error().code, Code::conflict);
+  ASSERT_TRUE(ledger->drain());
+  ledger.reset();
+  auto again = world.open();  // another engine finds it in the store
+  EXPECT_EQ(again->enter_key(key)->what, KeyEntry::What::seen);
+}
+
+TEST(Ledger, AKeyInFlightMakesTheSecondWaitForTheFirst) {
+  World world;
+  auto ledger = world.open();
+  const store::KeyRef key{store::key_of("acme", "call", "k1"), 7};
+  ASSERT_TRUE(ledger->enter_key(key));
+  std::optional<Result<KeyEntry>> second;
+  ledger->enter_key(key, [&](Result<KeyEntry> entry) { second = std::move(entry); });
+  EXPECT_FALSE(second) << "it waits";
+  ledger->leave_key(key, 0);  // the first failed: the key is not used up
+  ASSERT_TRUE(second && *second);
+  EXPECT_EQ((*second)->what, KeyEntry::What::fresh);
+}
+
+TEST(Ledger, AFullDiskRefusesHoldsNeverAnswers) {
+  World world;
+  auto ledger = world.open();
+  Result<budget::Held> held = ledger->hold(ask_of(kAcme, 10));
+  ASSERT_TRUE(held);
+  world.files.set_free_bytes(0);
+  int refused = 0;
+  std::vector<budget::Held> holds;
+  for (int call = 0; call < 10'000 && refused == 0; ++call) {
+    Result<budget::Held> more = ledger->hold(ask_of(kAcme, 10));
+    if (more) {
+      holds.push_back(*std::move(more));
+      continue;
+    }
+    ++refused;
+    EXPECT_EQ(more.error().code, Code::unavailable) << more.error().message;
+  }
+  EXPECT_EQ(refused, 1);
+  EXPECT_TRUE(ledger->settle(*std::move(held), store::fixture::call_of(kAcme, 10)));
+  for (budget::Held& each : holds) {
+    EXPECT_TRUE(ledger->settle(std::move(each), store::fixture::call_of(kAcme, 10)));
+  }
+  ASSERT_TRUE(ledger->drain());
+  EXPECT_EQ(world.state(tokens_of(kAcme)).used, 10 + 10 * static_cast<std::int64_t>(holds.size()));
+}
+
+TEST(Ledger, AFailedSyncStopsHoldsAndTellsTheCaller) {
+  World world;
+  auto ledger = world.open();
+  Result<budget::Held> held = ledger->hold(ask_of(kAcme, 10));
+  ASSERT_TRUE(held);
+  world.files.fail_syncs_after(0);
+  const auto settled = ledger->settle(*std::move(held), store::fixture::call_of(kAcme, 10));
+  ASSERT_FALSE(settled);
+  EXPECT_EQ(settled.error().code, Code::unavailable);
+  EXPECT_FALSE(ledger->hold(ask_of(kAcme, 10)));
+  EXPECT_FALSE(ledger->health().granting);
+}
+
+TEST(Ledger, BeyondTheTailTheJournalIsReadAgain) {
+  World world;
+  world.options.tail_max = 4;
+  world.subscribe(kAcme, limited(10'000));
+  auto ledger = world.open();
+  world.workers.hold_back("aim-project");
+  for (int call = 0; call < 40; ++call) ASSERT_TRUE(use(*ledger, kAcme, 10));
+  world.workers.hold_back("");
+  ASSERT_TRUE(ledger->drain());
+  EXPECT_EQ(world.state(tokens_of(kAcme)).used, 400);
+  EXPECT_EQ(ledger->check(kAcme, {}, {})->used->count, 400);
+  for (int call = 0; call < 5; ++call) ASSERT_TRUE(use(*ledger, kAcme, 10));
+  ASSERT_TRUE(ledger->drain());
+  EXPECT_EQ(world.state(tokens_of(kAcme)).used, 450);
+  world.expect_clean();
+}
+
+TEST(Ledger, WithoutASubscriptionTheOperatorChooses) {
+  World world;
+  world.options.without_subscription = plans::WithoutSubscription::refuse;
+  auto ledger = world.open();
+  const auto refused = use(*ledger, kAcme, 10);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::failed_precondition);
+  EXPECT_THAT(refused.error().message, HasSubstr("limits.without_subscription"));
+}
+
+}  // namespace
+}  // namespace aimeter::ledger
