@@ -310,7 +310,8 @@ class Store {
   // Errors: invalid_argument, not_found, conflict, failed_precondition: nothing changed.
   [[nodiscard]] virtual Result<Changed> change(const Change& change) = 0;
 
-  // ---- Reads (any thread, own snapshot). An empty `tenant` is all tenants.
+  // ---- Reads (any thread, own snapshot). An empty `tenant` is all tenants. Lists are in the order
+  // of their ids, keys or names, price books of their dates; audit: newest first.
   // Sorted by (occurred_at, id). invalid_argument: a bad cursor, a limit outside 1..kPageMax.
   [[nodiscard]] virtual Result<UsagePage> usages(const UsageFilter& filter, std::string_view cursor,
                                                  std::size_t limit) const = 0;
