@@ -1,4 +1,4 @@
-# The file suffix decides the target: src/<package>/*_test.cpp -> <package>_test; tests/<kind>/*_test.cpp -> <kind>_test.
+# The file suffix decides the target: src/<package>/*_test.cpp -> <package>_test; tests/<kind>/*.cpp -> <kind>_test.
 find_package(GTest REQUIRED)
 include(GoogleTest)
 
@@ -21,6 +21,9 @@ endforeach()
 
 foreach(kind contract property spec flow data tidy)
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS tests/${kind}/*_test.cpp)
+  file(GLOB support CONFIGURE_DEPENDS tests/${kind}/*.cpp)
+  list(APPEND sources ${support})
+  list(REMOVE_DUPLICATES sources)
   if(sources)
     aimeter_add_tests(${kind}_test 600 ${sources})
     list(GET AIMETER_PACKAGES -1 top)
