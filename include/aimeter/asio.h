@@ -2,11 +2,12 @@
 // Units:         none
 // Errors:        as meter.h; what the callback throws is rethrown.
 // Thread safety: a coroutine's own.
-// Ownership:     the callback is copied into the coroutine's frame; destroying the frame releases its hold.
+// Ownership:     the callback is copied into the coroutine's frame; destroying the frame releases
+//                its hold.
 //
-// The only header that needs Boost.Asio and Beast: call() with a coroutine, hold() without blocking, and
-// context_of() for Beast's requests. The first load of an account, a key look-up, a lease and the group
-// commit are awaited, never waited for on the event loop.
+// The only header that needs Boost.Asio and Beast: call() with a coroutine, hold() without
+// blocking, and context_of() for Beast's requests. The first load of an account, a key look-up, a
+// lease and the group commit are awaited, never waited for on the event loop.
 #pragma once
 
 #include <algorithm>

@@ -1,11 +1,12 @@
 // Package:       meter
 // Units:         Tokens, Money, Instant; a row id is engine << 40 | seq.
 // Errors:        each function says; after the provider's answer nothing is refused.
-// Thread safety: a Hold belongs to one call; its functions may be called from any thread, one at a time.
+// Thread safety: a Hold belongs to one call; its functions may be called from any thread, one at a
+//                time.
 // Ownership:     a Hold shares the engine; the engine lives as long as its last Hold.
 //
-// One call between hold and settlement, and what an engine can do for it. aimeter/meter.h builds calls;
-// whoever streams or runs an event loop takes the Hold and settles it himself.
+// One call between hold and settlement, and what an engine can do for it. aimeter/meter.h builds
+// calls; whoever streams or runs an event loop takes the Hold and settles it himself.
 #pragma once
 
 #include <cstdint>
@@ -25,8 +26,8 @@ namespace aimeter {
 // Ids and names of a call: 1..191 bytes of UTF-8 without control characters.
 [[nodiscard]] Status check_call_text(std::string_view field, std::string_view value);
 
-// What call() does with a key that was settled before: run the callback, because the caller needs an
-// answer, and bill nothing; or answer `conflict` and call nobody.
+// What call() does with a key that was settled before: run the callback, because the caller needs
+// an answer, and bill nothing; or answer `conflict` and call nobody.
 enum class OnRepeat { run_unbilled, refuse };
 
 struct Call {  // the plain value that a Meter builds
@@ -51,7 +52,8 @@ struct Settled {
   std::optional<Error> unrecorded = {};  // answered, but the journal failed: tell an operator
 };
 
-// What was read of an answer. `problem`: why its usage is missing, "" when the answer just has none.
+// What was read of an answer. `problem`: why its usage is missing, "" when the answer just has
+// none.
 struct Answered {
   Usage usage = {};
   std::string model = {};  // as the answer names it
@@ -114,8 +116,8 @@ class MeterCore {
  public:
   virtual ~MeterCore() = default;
   // Tenancy, account, key, hold. Errors: invalid_argument, unauthenticated, permission_denied,
-  // not_found, conflict, quota_exceeded (with Refusal), failed_precondition, unavailable: nothing is
-  // held. Waits up to hold_wait.
+  // not_found, conflict, quota_exceeded (with Refusal), failed_precondition, unavailable: nothing
+  // is held. Waits up to hold_wait.
   [[nodiscard]] virtual Result<Hold> begin(Call call) = 0;
   virtual void begin(Call call, HoldDone done) = 0;  // never blocks
 };

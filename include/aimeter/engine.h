@@ -1,13 +1,14 @@
 // Package:       app
 // Units:         durations in microseconds (Duration); byte counts say so.
-// Errors:        open: invalid_argument naming the option, failed_precondition (what this version does
-//                not do), unavailable and corrupt of the store and the journal: nothing was opened.
+// Errors:        open: invalid_argument naming the option, failed_precondition (what this version
+//                does not do), unavailable and corrupt of the store and the journal: nothing was
+//                opened.
 // Thread safety: an Engine is a cheap handle; copies share one engine; any thread.
-// Ownership:     the last handle, view, meter or hold closes the engine. Borrowed: what OpenOptions names
-//                with a pointer.
+// Ownership:     the last handle, view, meter or hold closes the engine. Borrowed: what OpenOptions
+//                names with a pointer.
 //
-// One engine: meters, limits and bills. A forked child must not use its parent's engine: every call is
-// refused (failed_precondition).
+// One engine: meters, limits and bills. A forked child must not use its parent's engine: every call
+// is refused (failed_precondition).
 #pragma once
 
 #include <cstdint>

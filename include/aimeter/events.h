@@ -2,8 +2,9 @@
 // Units:         none
 // Errors:        none: what a handler throws is logged and never reaches the publisher.
 // Thread safety: on() and publish() may be called from any thread; handlers run on the publishing
-// thread. Ownership:     Events owns the handlers; a Listener removes its own when destroyed and
-// may outlive Events.
+//                thread.
+// Ownership:     Events owns the handlers; a Listener removes its own when destroyed and may
+//                outlive Events.
 //
 // The bus. An event struct lives with its noun; it is published after the commit, never before.
 #pragma once

@@ -5,9 +5,9 @@
 // Thread safety: a Meter and a Reply belong to one thread at a time.
 // Ownership:     both share the engine.
 //
-// A call, built fluently and used once: setters and call() take the meter as an rvalue, so that nothing
-// leaks into the next call. Setters never fail; call() reports the first bad argument before the callback
-// runs. From the callback's answer on there is no early exit.
+// A call, built fluently and used once: setters and call() take the meter as an rvalue, so that
+// nothing leaks into the next call. Setters never fail; call() reports the first bad argument
+// before the callback runs. From the callback's answer on there is no early exit.
 #pragma once
 
 #include <concepts>
@@ -80,8 +80,8 @@ template <class T>
 constexpr bool kIsText = std::same_as<T, std::string> || std::same_as<T, std::string_view> ||
                          std::same_as<T, const char*> || std::same_as<T, char*>;
 
-// Usage of an answer. An error, or an exception of the host's usage_of(), must not lose a call that was
-// answered: only provider_failed says that there is nothing to charge.
+// Usage of an answer. An error, or an exception of the host's usage_of(), must not lose a call that
+// was answered: only provider_failed says that there is nothing to charge.
 template <class T>
 Result<Answered> read_answer(const Hold& hold, const T& answer) {
   if constexpr (std::same_as<T, HttpAnswer>) {

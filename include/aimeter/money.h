@@ -1,7 +1,10 @@
 // Package:       money
 // Units:         Money in int64 nano-units (1e-9) of its currency; Tokens in tokens; Percent in
-// hundredths. Errors:        invalid_argument for text that is no plain decimal of at most 9 places
-// or out of range. Thread safety: values. Ownership:     none.
+//                hundredths.
+// Errors:        invalid_argument for text that is no plain decimal of at most 9 places or out of
+//                range.
+// Thread safety: values.
+// Ownership:     none.
 //
 // Money is exact: no floating point anywhere, text form is a plain decimal ("0.00015").
 #pragma once

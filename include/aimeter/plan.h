@@ -1,6 +1,8 @@
 // Package:       plans
 // Units:         Tokens, Money; a BudgetRule's limit in tokens, requests or nano-units of its
-// currency. Errors:        invalid_argument naming the field (check()). Thread safety: values.
+//                currency.
+// Errors:        invalid_argument naming the field (check()).
+// Thread safety: values.
 // Ownership:     none.
 //
 // Limits for sale, an account's contract, and a limit for one period. Empty limit = unlimited.
@@ -22,8 +24,6 @@
 #include "aimeter/time.h"
 
 namespace aimeter {
-
-using Meta = std::map<std::string, std::string>;
 
 enum class BillingMode : std::uint8_t { plan = 0, credits = 1 };
 enum class OverageBehavior : std::uint8_t { block = 0, charge = 1, allow = 2 };

@@ -1,8 +1,7 @@
 // Package:       provider
 // Units:         Tokens; further units as named counts; costs as Money.
 // Errors:        invalid_argument (an answer that contradicts itself), provider_failed (status >=
-// 400 or an
-//                error body: nothing is to be charged). Never throws on hostile input.
+//                400 or an error body: nothing is to be charged). Never throws on hostile input.
 // Thread safety: extractors are stateless and shared; an AnswerReader belongs to one answer.
 // Ownership:     none.
 //

@@ -4,8 +4,8 @@
 // Thread safety: any thread.
 // Ownership:     shares the engine.
 //
-// The middleware: admit() before a handler, headers() after it. Asks about the tenant, else the user;
-// nobody passes without headers. Looks and holds nothing.
+// The middleware: admit() before a handler, headers() after it. Asks about the tenant, else the
+// user; nobody passes without headers. Looks and holds nothing.
 #pragma once
 
 #include <memory>

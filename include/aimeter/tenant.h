@@ -10,6 +10,7 @@
 #include <concepts>
 #include <cstddef>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -21,6 +22,9 @@
 #include "aimeter/result.h"
 
 namespace aimeter {
+
+// What a host hangs onto a call or a subscription; ours only to keep.
+using Meta = std::map<std::string, std::string>;
 
 struct TenantId {
   std::string text = {};
@@ -112,7 +116,8 @@ class [[nodiscard]] TenantScope {
 
   // No tenant, inside a tenant's scope too.
   static TenantScope central() { return TenantScope(TenantId{}); }
-  // Nothing without a scope and in central(). In the scope of a bad id: a text that no check accepts.
+  // Nothing without a scope and in central(). In the scope of a bad id: a text that no check
+  // accepts.
   [[nodiscard]] static std::optional<TenantId> current();
 
  private:

@@ -5,8 +5,8 @@
 // Thread safety: values; any thread.
 // Ownership:     share the engine.
 //
-// Everything of one tenant and nothing of another; Admin alone sees across tenants. Reads wait until the
-// store has what this engine settled before (read your writes).
+// Everything of one tenant and nothing of another; Admin alone sees across tenants. Reads wait
+// until the store has what this engine settled before (read your writes).
 #pragma once
 
 #include <cstdint>
@@ -25,7 +25,8 @@ namespace aimeter {
 
 // recent: at most max_lateness (90 days) old and 5 minutes ahead. history: any age, for imports.
 enum class Horizon { recent, history };
-// limits: as a live call at its occurred_at, its counts a strict estimate: quota_exceeded is possible.
+// limits: as a live call at its occurred_at, its counts a strict estimate: quota_exceeded is
+// possible.
 enum class Enforce { nothing, limits };
 struct RecordOptions {
   Horizon horizon = Horizon::recent;
@@ -98,8 +99,8 @@ class TenantView {
     return check_limit(Billable(billable_of(who)), requested);
   }
 
-  // Usage that happened elsewhere; never refused by a limit (but see Enforce). A key that was recorded
-  // before gives the original record, duplicate() set.
+  // Usage that happened elsewhere; never refused by a limit (but see Enforce). A key that was
+  // recorded before gives the original record, duplicate() set.
   [[nodiscard]] Result<Settled> record(UsageRecord record, const RecordOptions& options = {}) const;
   // All or, when one of them is bad (its index is named), none; one wait for the durability of all.
   [[nodiscard]] Result<std::vector<Settled>> record_batch(std::span<const UsageRecord> records,

@@ -4,8 +4,8 @@
 // Thread safety: an EventLog may be read while calls run; the rest belongs to the test.
 // Ownership:     TestEngine owns its clock, engine and log.
 //
-// For tests of hosts: an engine on memory with a manual clock, a log of its events, makers for plans and
-// subscriptions, and a check that two tenants see nothing of each other.
+// For tests of hosts: an engine on memory with a manual clock, a log of its events, makers for
+// plans and subscriptions, and a check that two tenants see nothing of each other.
 #pragma once
 
 #include <cstdint>

@@ -1,7 +1,9 @@
 // Package:       time
 // Units:         Instant: UTC microseconds since 1970. Boot time: microseconds since boot, suspend
-// included. Errors:        invalid_argument, naming field and value. Thread safety: a Clock may be
-// used from any thread. Ownership:     none; whoever takes a Clock borrows it.
+//                included.
+// Errors:        invalid_argument, naming field and value.
+// Thread safety: a Clock may be used from any thread.
+// Ownership:     none; whoever takes a Clock borrows it.
 //
 // Time comes only from a Clock that was handed in. Nothing else in the program reads the system's.
 #pragma once

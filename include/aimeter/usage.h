@@ -18,7 +18,6 @@
 
 #include "aimeter/money.h"
 #include "aimeter/period.h"
-#include "aimeter/plan.h"
 #include "aimeter/pricing.h"
 #include "aimeter/provider.h"
 #include "aimeter/result.h"

@@ -34,7 +34,7 @@ void futex_wake_all(const std::atomic<std::uint32_t>& word, std::uint32_t bits) 
 Deadline deadline_after(std::chrono::microseconds longest) {
   const auto bounded =
       std::clamp<std::chrono::microseconds>(longest, std::chrono::microseconds(0), kWaitMax);
-  return std::chrono::steady_clock::now() + bounded;
+  return std::chrono::steady_clock::now() + bounded;  // tidy: deadline of a wait, no time of ours
 }
 
 }  // namespace aimeter::base

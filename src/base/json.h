@@ -4,9 +4,9 @@
 // Thread safety: values; a const Json may be read by any threads.
 // Ownership:     a Json owns its text; JsonFields borrows the Json that it reads.
 //
-// Strict JSON: a key twice in one object, nesting beyond a limit, invalid UTF-8, a byte order mark and
-// text behind the document are refused. A number keeps its literal, so that no digit is ever lost: 1e3
-// and 1.5 are numbers, but no integers. To write JSON, use Boost.JSON.
+// Strict JSON: a key twice in one object, nesting beyond a limit, invalid UTF-8, a byte order mark
+// and text behind the document are refused. A number keeps its literal, so that no digit is ever
+// lost: 1e3 and 1.5 are numbers, but no integers. To write JSON, use Boost.JSON.
 #pragma once
 
 #include <cstdint>
@@ -57,7 +57,8 @@ class Json {
   [[nodiscard]] Result<std::int64_t> count(std::string_view field) const;  // an integer >= 0
   [[nodiscard]] Result<bool> boolean(std::string_view field) const;
   [[nodiscard]] Result<std::string> string(std::string_view field) const;
-  // The literal of a number without exponent, or a string that is one: "0.00015". For money and rates.
+  // The literal of a number without exponent, or a string that is one: "0.00015". For money and
+  // rates.
   [[nodiscard]] Result<std::string> decimal(std::string_view field) const;
   // Compact JSON of the first bytes, for errors and logs.
   [[nodiscard]] std::string excerpt() const;

@@ -4,8 +4,8 @@
 // Thread safety: any thread.
 // Ownership:     the process owns the sink.
 //
-// What an operator should know and no caller can be told: "package: what happened". Never a secret, a
-// prompt or an answer; what looks like a secret is masked on the way out all the same.
+// What an operator should know and no caller can be told: "package: what happened". Never a secret,
+// a prompt or an answer; what looks like a secret is masked on the way out all the same.
 #pragma once
 
 #include <functional>
@@ -27,7 +27,8 @@ using LogSink = std::function<void(LogLevel, std::string_view)>;
 // webhook secrets (whsec_...), the value behind "Bearer " and the password of a URL.
 [[nodiscard]] std::string masked(std::string_view text);
 
-// One line, masked, control characters written out, at most 4096 bytes of `message`. Below the level that was set: nothing.
+// One line, masked, control characters written out, at most 4096 bytes of `message`. Below the
+// level that was set: nothing.
 void log(LogLevel level, std::string_view message);
 void set_log_level(LogLevel least);
 // Where lines go from now on; nullptr: standard error, with time and level. For hosts and tests.

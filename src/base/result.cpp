@@ -43,7 +43,8 @@ const CodeRow& row_of(Code code) {
 
 constexpr std::size_t kShownBytesMax = 64;
 
-// At most kShownBytesMax bytes, whole characters; what is no UTF-8 and every control is written out.
+// At most kShownBytesMax bytes, whole characters; what is no UTF-8 and every control is written
+// out.
 std::string shown(std::string_view value) {
   std::string text;
   std::size_t taken = 0;

@@ -52,6 +52,7 @@ bool Gate::block(std::uint64_t at_least, Wait longest) {
   waiting_.fetch_add(1);
   while (true) {
     const std::uint32_t seen = advances_.load();
+    // tidy: the deadline of a wait, no time of ours
     if (passed_.load() >= at_least || std::chrono::steady_clock::now() >= deadline) break;
     futex_wait(advances_, seen, class_of(at_least), deadline);
   }

@@ -54,7 +54,8 @@ class Console {
   [[nodiscard]] bool interrupted() const;
   // A line to standard error; nothing under --quiet.
   void note(std::string_view text);
-  // A line to standard error, also under --quiet: what the user must see though the command goes on.
+  // A line to standard error, also under --quiet: what the user must see though the command goes
+  // on.
   void warn(std::string_view text);
   // `text` in a style where colours are wanted, else as it is.
   [[nodiscard]] std::string paint(Style style, std::string_view text) const;
@@ -70,7 +71,8 @@ class Console {
 
 // Console of this process: standard streams, width of the terminal, NO_COLOR, Ctrl-C.
 [[nodiscard]] Console system_console();
-// From now on Ctrl-C (and SIGTERM) sets the flag of system_console(); a second one ends the process.
+// From now on Ctrl-C (and SIGTERM) sets the flag of system_console(); a second one ends the
+// process.
 void catch_interrupts();
 
 }  // namespace aimeter::cli

@@ -1,11 +1,13 @@
 // Package:       cli
 // Units:         lines counted from 1, the header is line 1
-// Errors:        invalid_argument naming line and column. A bad line is skipped: next() goes on behind it.
+// Errors:        invalid_argument naming line and column. A bad line is skipped: next() goes on
+//                behind it.
 // Thread safety: a reader is used by one thread.
 // Ownership:     borrows the stream.
 //
-// CSV with a header (RFC 4180), read line by line in bounded memory: LF or CRLF, a byte order mark, a
-// last line without its end, quotes. A line break inside quotes is not accepted: one line, one row.
+// CSV with a header (RFC 4180), read line by line in bounded memory: LF or CRLF, a byte order mark,
+// a last line without its end, quotes. A line break inside quotes is not accepted: one line, one
+// row.
 #pragma once
 
 #include <cstddef>

@@ -31,7 +31,8 @@ struct Globals {
 struct CommandCard {
   std::string name = {};   // as typed: "migrate-plan"
   std::string about = {};  // one line
-  // Complete command lines, at least one: "aimeter report --month 2026-07". An "  # why" may follow.
+  // Complete command lines, at least one: "aimeter report --month 2026-07". An "  # why" may
+  // follow.
   std::vector<std::string> examples = {};
 };
 
@@ -44,8 +45,8 @@ class Frame {
   Frame(const Frame&) = delete;
   Frame& operator=(const Frame&) = delete;
 
-  // Adds a command; options are then added to the CLI::App that is returned, which lives as long as the
-  // frame. An action keeps its options in a shared_ptr that it captures.
+  // Adds a command; options are then added to the CLI::App that is returned, which lives as long as
+  // the frame. An action keeps its options in a shared_ptr that it captures.
   CLI::App& add(const CommandCard& card, Action action);
   // A command with sub-commands only ("prices"), and one of those ("list").
   CLI::App& add_group(const CommandCard& card);
@@ -56,8 +57,8 @@ class Frame {
   [[nodiscard]] bool json() const { return console_.manners().json; }
   [[nodiscard]] const CLI::App& root() const { return root_; }
 
-  // Prints the error (text, or JSON under --json) and gives `exit` back: for exits that the error's code
-  // does not tell, such as Exit::configuration.
+  // Prints the error (text, or JSON under --json) and gives `exit` back: for exits that the error's
+  // code does not tell, such as Exit::configuration.
   Exit report(const Error& error, Exit exit);
   // Parses and runs. Prints what goes wrong.
   Exit run(const std::vector<std::string>& arguments);

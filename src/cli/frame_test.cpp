@@ -29,7 +29,8 @@ struct Options {
   std::vector<std::string> files;
 };
 
-// A program with three commands: `report` (prints what it got), `fail CODE`, and the group `prices`.
+// A program with three commands: `report` (prints what it got), `fail CODE`, and the group
+// `prices`.
 class Program {
  public:
   Program() : console_(options()) {}

@@ -16,8 +16,8 @@ namespace aimeter::cli {
 
 // Insertions, deletions, replacements and swaps of neighbours that turn `a` into `b`.
 [[nodiscard]] std::size_t edit_distance(std::string_view a, std::string_view b);
-// The nearest of `known`, or the one that `word` begins; empty when nothing is near (at most a third
-// of the word may be wrong).
+// The nearest of `known`, or the one that `word` begins; empty when nothing is near (at most a
+// third of the word may be wrong).
 [[nodiscard]] std::optional<std::string> nearest(std::string_view word,
                                                  const std::vector<std::string>& known);
 

@@ -17,8 +17,8 @@ struct Range {
   char32_t first, last;
 };
 
-// Unicode 15: the usual blocks of combining marks, and of wide characters (East Asian Width W and F,
-// emoji). Rare blocks are left out: the cost is a crooked column, never a wrong figure.
+// Unicode 15: the usual blocks of combining marks, and of wide characters (East Asian Width W and
+// F, emoji). Rare blocks are left out: the cost is a crooked column, never a wrong figure.
 constexpr std::array kZeroWidth = {
     Range{0x300, 0x36f},   Range{0x483, 0x489},   Range{0x591, 0x5bd},   Range{0x610, 0x61a},
     Range{0x64b, 0x65f},   Range{0x200b, 0x200f}, Range{0x202a, 0x202e}, Range{0x2060, 0x2064},

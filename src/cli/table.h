@@ -4,8 +4,8 @@
 // Thread safety: values.
 // Ownership:     none.
 //
-// Text in columns that fits the terminal, and a bar of blocks. Right-aligned columns are figures: they
-// are never cut, as a cut figure is a wrong one.
+// Text in columns that fits the terminal, and a bar of blocks. Right-aligned columns are figures:
+// they are never cut, as a cut figure is a wrong one.
 #pragma once
 
 #include <cstdint>
@@ -18,8 +18,8 @@ namespace aimeter::cli {
 [[nodiscard]] int display_width(std::string_view text);
 // At most `columns` wide; what was cut ends in an ellipsis. Never cuts inside a character.
 [[nodiscard]] std::string cut_to(std::string_view text, int columns);
-// `value` of `whole` in blocks of an eighth, padded with spaces to `columns`. Values outside 0..whole
-// are drawn as the nearest end; more than nothing is always at least an eighth.
+// `value` of `whole` in blocks of an eighth, padded with spaces to `columns`. Values outside
+// 0..whole are drawn as the nearest end; more than nothing is always at least an eighth.
 [[nodiscard]] std::string bar(std::int64_t value, std::int64_t whole, int columns);
 
 class Table {
@@ -34,8 +34,8 @@ class Table {
   // As many cells as columns.
   void add(std::vector<std::string> cells);
   [[nodiscard]] std::size_t rows() const { return rows_.size(); }
-  // Lines with a title line, each at most `columns` wide where cutting left-aligned cells can do it;
-  // 0: nothing is cut.
+  // Lines with a title line, each at most `columns` wide where cutting left-aligned cells can do
+  // it; 0: nothing is cut.
   [[nodiscard]] std::string text(int columns) const;
 
  private:

@@ -152,7 +152,8 @@ Setter later(std::vector<std::string> accepted, std::string what,
   };
 }
 
-// A class name of the reference maps by its last segment: "App\\Billing\\NullBillingDriver" -> null.
+// A class name of the reference maps by its last segment: "App\\Billing\\NullBillingDriver" ->
+// null.
 std::string class_name(const std::string& given, std::string_view suffix) {
   const std::size_t slash = given.find_last_of('\\');
   std::string name = slash == std::string::npos ? given : given.substr(slash + 1);

@@ -14,7 +14,8 @@ struct Given {
   std::string source = {};
 };
 
-// What a TOML node holds, or nothing for what no key takes (numbers with a fraction, dates, tables).
+// What a TOML node holds, or nothing for what no key takes (numbers with a fraction, dates,
+// tables).
 std::optional<Value> value_of(const toml::node& node) {
   if (const auto* text = node.as_string()) return Value(text->get());
   if (const auto* number = node.as_integer()) return Value(number->get());

@@ -1,6 +1,7 @@
 // Package:       config
 // Units:         each field says its own.
-// Errors:        invalid_argument (every bad key at once), failed_precondition (of a later version).
+// Errors:        invalid_argument (every bad key at once), failed_precondition (of a later
+//                version).
 // Thread safety: values.
 // Ownership:     none.
 //

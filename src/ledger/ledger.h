@@ -3,7 +3,7 @@
 // Errors:        each function says; after an answer nothing is refused.
 // Thread safety: every function may be called from any thread; open and destruction once.
 // Ownership:     borrows Store, Files, Workers, Clock; owns the journal, the book and three
-// workers.
+//                workers.
 //
 // Feeds the store from the journal, renews leases, answers holds. The hot path touches no database:
 // holds are taken in memory from leases; a settlement is a frame in the journal; the projector

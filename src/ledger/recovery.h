@@ -1,10 +1,10 @@
 // Package:       ledger
 // Units:         settlements
 // Errors:        corrupt (a journal is damaged before its end), unavailable (the store does not
-// answer): what was
-//                applied so far stays applied, nothing is applied twice.
+//                answer): what was applied so far stays applied, nothing is applied twice.
 // Thread safety: one call at a time per store and process; a journal in use is left alone (its
-// lock). Ownership:     borrows everything.
+//                lock).
+// Ownership:     borrows everything.
 //
 // What dead engines left: their tail goes into the store under their own number, their orphans are
 // listed, their leases go back, in this order.

@@ -9,7 +9,8 @@
 namespace aimeter::plans {
 namespace {
 
-// The tenant's own plan goes before the operator's of the same slug. A damaged one counts as missing.
+// The tenant's own plan goes before the operator's of the same slug. A damaged one counts as
+// missing.
 const Plan* find_plan(const std::vector<Plan>& plans, std::string_view slug) {
   const Plan* found = nullptr;
   for (const Plan& plan : plans) {

@@ -1,7 +1,8 @@
 // Package:       plans
-// Units:         limits in tokens, requests or nano-units of the budget's currency; spans in Instants.
-// Errors:        admit: failed_precondition, corrupt; migrated: failed_precondition, conflict. The rest
-//                are pure functions of checked values and cannot fail.
+// Units:         limits in tokens, requests or nano-units of the budget's currency; spans in
+//                Instants.
+// Errors:        admit: failed_precondition, corrupt; migrated: failed_precondition, conflict. The
+//                rest are pure functions of checked values and cannot fail.
 // Thread safety: pure functions.
 // Ownership:     none.
 //
@@ -67,12 +68,12 @@ struct Contract {  // what the store knows of one account
 [[nodiscard]] std::optional<Subscription> active_at(std::span<const Subscription> all, Instant at);
 [[nodiscard]] EffectiveLimits effective_limits(const Contract& contract,
                                                const LimitOptions& options, Instant at);
-// Whether a call may begin at all. Without a subscription: as the operator chose. With one whose plan
-// is not in the contract: corrupt, never "unlimited".
+// Whether a call may begin at all. Without a subscription: as the operator chose. With one whose
+// plan is not in the contract: corrupt, never "unlimited".
 [[nodiscard]] Status admit(const EffectiveLimits& limits, WithoutSubscription without);
 
-// What a payment failure and a payment do to a subscription. started_at never moves. A failure gives
-// one grace: none is given again while it runs or after it is over.
+// What a payment failure and a payment do to a subscription. started_at never moves. A failure
+// gives one grace: none is given again while it runs or after it is over.
 [[nodiscard]] Subscription payment_failed(Subscription subscription, Instant now, int grace_days);
 [[nodiscard]] Subscription payment_restored(Subscription subscription);
 // trial_ends_at by the plan's trial_days, unless it is given, or an earlier subscription of the

@@ -18,7 +18,8 @@
 namespace aimeter::store {
 
 [[nodiscard]] UsageRecord record_of(const Settlement& settlement, std::int64_t id);
-// The fields of a JSON object; values that are no strings in their JSON form; "" and bad JSON: none.
+// The fields of a JSON object; values that are no strings in their JSON form; "" and bad JSON:
+// none.
 [[nodiscard]] Meta meta_of(std::string_view json);
 [[nodiscard]] bool matches(const UsageFilter& filter, const Settlement& settlement);
 

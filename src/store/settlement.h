@@ -1,7 +1,9 @@
 // Package:       store
 // Units:         amounts in tokens, requests or nano-units of the budget's currency; times in
-// Instant. Errors:        none: values (codec.h checks bytes). Thread safety: values. Ownership:
-// none.
+//                Instant.
+// Errors:        none: values (codec.h checks bytes).
+// Thread safety: values.
+// Ownership:     none.
 //
 // The one write of a finished call: usage, counters, key, all or nothing. Identity is (engine,
 // seq). It carries its hold: `used += actual, leased -= held`, never conditional. `held` is what

@@ -2,8 +2,7 @@
 // Units:         amounts as in settlement.h; times in Instant by the store's own clock.
 // Errors:        each function says; every failure leaves the store as it was, but in_doubt.
 // Thread safety: apply and the control functions: one thread each (both may run beside each other
-// and beside reads);
-//                reads: any thread, own snapshot.
+//                and beside reads); reads: any thread, own snapshot.
 // Ownership:     the engine owns its Store; values are returned by value.
 //
 // The storage port. Coarse: one apply per batch, one lease per account, catalogue changes as

@@ -5,8 +5,8 @@
 // Thread safety: pure functions; a lookup is called from any thread.
 // Ownership:     a lookup is borrowed.
 //
-// API keys: "aim_<id>_<secret>", 16 and 64 hex digits. The id finds the record, whose SHA-256 of the
-// secret is compared in constant time. The text is shown once, when the key is made.
+// API keys: "aim_<id>_<secret>", 16 and 64 hex digits. The id finds the record, whose SHA-256 of
+// the secret is compared in constant time. The text is shown once, when the key is made.
 #pragma once
 
 #include <cstdint>
@@ -61,8 +61,8 @@ class ApiKeyLookup {
                                                 Instant now);
 [[nodiscard]] Status require_scope(const ApiKeyRecord& key, ApiScope scope);
 
-// The key that a request carries: "Authorization: Bearer aim_...", or X-Api-Key. Nothing: it carries
-// none of ours. Errors: unauthenticated, when it carries two different ones.
+// The key that a request carries: "Authorization: Bearer aim_...", or X-Api-Key. Nothing: it
+// carries none of ours. Errors: unauthenticated, when it carries two different ones.
 [[nodiscard]] Result<std::optional<std::string>> api_key_of(const Context& context);
 // The credentials behind "Bearer", whatever they are.
 [[nodiscard]] std::optional<std::string> bearer_of(const Context& context);

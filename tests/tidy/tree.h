@@ -34,7 +34,8 @@ class File {
   [[nodiscard]] bool is_public() const;  // include/aimeter/*.h
   // Folder under src/, or the one that a public header's card names; empty elsewhere.
   [[nodiscard]] std::string package() const;
-  // "// tidy: REASON" on the line (index from 0) or on the one above allows what a word check refuses.
+  // "// tidy: REASON" on the line (index from 0) or on the one above allows what a word check
+  // refuses.
   [[nodiscard]] bool allows(std::size_t line) const;
 
  private:

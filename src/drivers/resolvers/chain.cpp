@@ -5,7 +5,8 @@ namespace {
 
 constexpr std::size_t kChainMax = 16;
 
-// The first that finds a tenant. An error stops the chain: a bad key is never overruled by a header.
+// The first that finds a tenant. An error stops the chain: a bad key is never overruled by a
+// header.
 class Driver final : public tenancy::TracingResolver {
  public:
   struct Link {

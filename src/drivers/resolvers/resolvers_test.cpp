@@ -470,8 +470,8 @@ tenancy::ResolverOptions usable_options(std::string_view name) {
   return options;
 }
 
-// A valid tenant, nothing, or a refusal that names what is wrong in a line of bounded length; the same
-// each time, from any thread, and never an exception.
+// A valid tenant, nothing, or a refusal that names what is wrong in a line of bounded length; the
+// same each time, from any thread, and never an exception.
 TEST_F(Resolvers, contract_of_every_built_in) {
   const std::vector<Given> requests = hostile_requests();
   for (const std::string_view name : resolver_names()) {
