@@ -89,6 +89,9 @@ struct TokenBound {
 enum class BookFormat { aimeter, genai_prices, litellm };
 [[nodiscard]] Result<BookFormat> parse_book_format(std::string_view field, std::string_view text);
 
+// By content: an array is genai-prices; an object that says "aimeter-prices/" is our own; else LiteLLM.
+[[nodiscard]] BookFormat guess_format(std::string_view document);
+
 // What an importer left out, each with its reason.
 struct SkippedEntry {
   std::string entry = {}, reason = {};
@@ -100,7 +103,7 @@ struct ImportedBook {
 };
 struct ImportOptions {
   BookFormat format = BookFormat::aimeter;
-  std::string version = {};                    // empty: the document's, else FORMAT-DATE
+  std::string version = {};                    // empty: the document's, else FORMAT-DAY or FORMAT-HASH
   std::optional<Instant> effective_from = {};  // empty: the document's, else the beginning of time
   std::string source = {};                     // said in every row; empty: the format's name
 };
@@ -138,6 +141,9 @@ class PriceBook : public std::enable_shared_from_this<PriceBook> {
   // book.
   [[nodiscard]] std::string to_document() const;
   [[nodiscard]] std::vector<PriceLine> lines() const;
+  // Of the provider that is called so, and of its model if one is named. Errors: not_found.
+  [[nodiscard]] Result<std::vector<PriceLine>> lines_of(std::string_view provider,
+                                                        std::string_view model) const;
   [[nodiscard]] std::vector<PriceDifference> diff(const PriceBook& newer) const;
 
   // Id in this book of the model that `provider` calls `model`. Errors: not_found.

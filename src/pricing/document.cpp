@@ -9,6 +9,9 @@
 namespace aimeter::pricing {
 
 Result<Json> parse_document(std::string_view field, std::string_view text) {
+  if (text.starts_with("\xef\xbb\xbf")) {
+    return bad_input(field, "EF BB BF", "JSON in UTF-8 without a byte order mark");
+  }
   return Json::parse(field, text, {.bytes = kDocumentBytesMax, .depth = kDocumentDepthMax});
 }
 

@@ -71,14 +71,6 @@ std::int64_t take_threshold(std::string_view& name) {
   return thousands * 1000;
 }
 
-// A generator's or a reader's one price, whichever side the catalogue files it under.
-Kind in_mode(Kind kind, std::string_view mode) {
-  const bool makes_images = mode == "image_generation" || mode == "image_edit";
-  if (makes_images && kind == Kind::input_images) return Kind::images;
-  if (makes_images && kind == Kind::input_pixels) return Kind::pixels;
-  return kind;
-}
-
 struct Canonical {
   std::string_view litellm, id;
 };
@@ -103,7 +95,7 @@ constexpr std::array kExtractors = {
 
 }  // namespace
 
-LitellmField litellm_field(std::string_view name, std::string_view mode) {
+LitellmField litellm_field(std::string_view name) {
   using Sort = LitellmField::Sort;
   LitellmField field;
   // The same prices once more, in another currency of account.
@@ -119,7 +111,7 @@ LitellmField litellm_field(std::string_view name, std::string_view mode) {
   const auto* known = std::find_if(kBase.begin(), kBase.end(),
                                    [&](const BaseField& card) { return card.name == base; });
   field.sort = known == kBase.end() ? Sort::not_understood : Sort::price;
-  if (known != kBase.end()) field.kind = in_mode(known->kind, mode);
+  if (known != kBase.end()) field.kind = known->kind;
   return field;
 }
 

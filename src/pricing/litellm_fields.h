@@ -24,8 +24,7 @@ struct LitellmField {
   std::string_view service_tier = {};  // empty: the default one
 };
 
-// `mode` is the entry's: an image generator's "input" price is that of what it makes.
-[[nodiscard]] LitellmField litellm_field(std::string_view name, std::string_view mode);
+[[nodiscard]] LitellmField litellm_field(std::string_view name);
 
 struct LitellmProvider {
   std::string id = {};     // in our books: "aws" for bedrock, bedrock_converse, bedrock_mantle

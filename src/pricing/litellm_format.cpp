@@ -20,19 +20,24 @@ class Entry {
  public:
   explicit Entry(std::string_view mode) : mode_(mode) {}
 
+  // Tokens are priced one by one in the file and by the million in a book: the digits are the same.
+  static Result<UnitPrice> price_of(Kind kind, const Place& place) {
+    constexpr std::int64_t kMillion = 1'000'000;
+    AIMETER_TRY(const Decimal amount, place.price());
+    if (!card_of(kind).tokens) return UnitPrice{amount, 1};
+    AIMETER_TRY(const Decimal per_million, amount.times(kMillion));
+    return UnitPrice{per_million, kMillion};
+  }
+
   Status add(std::string_view name, const Place& place) {
     if (place.is(Json::Kind::null)) return {};
     if (name == "search_context_cost_per_query") return add_searches(place);
     if (name == "tiered_pricing") return add_ranges(place);
-    const LitellmField field = litellm_field(name, mode_);
+    const LitellmField field = litellm_field(name);
     if (field.sort == Sort::no_price) return {};
     if (field.sort == Sort::not_understood) return leave_out(name);
-    AIMETER_TRY(const Decimal amount, place.price());
-    if (field.kind == Kind::cached_input && name == "input_cost_per_token_cache_hit" &&
-        rows_[""].base.find(Kind::cached_input) != nullptr) {
-      return {};  // an older name for the same price
-    }
-    set(rows_[std::string(field.service_tier)], field, amount);
+    AIMETER_TRY(const UnitPrice price, price_of(field.kind, place));
+    set(rows_[std::string(field.service_tier)], field, price);
     return {};
   }
   [[nodiscard]] const std::vector<std::string>& left_out() const { return left_out_; }
@@ -48,9 +53,11 @@ class Entry {
     }
     return *tier;
   }
-  static void set(Row& row, const LitellmField& field, const Decimal& amount) {
+  static void set(Row& row, const LitellmField& field, const UnitPrice& price) {
     PriceSet& prices = field.above_tokens == 0 ? row.base : tier_of(row, field.above_tokens).prices;
-    prices.set(field.kind, {amount, 1});
+    // Two fields for one kind, an old name and a new one: the dearer counts.
+    const UnitPrice* known = prices.find(field.kind);
+    if (known == nullptr || known->amount < price.amount) prices.set(field.kind, price);
   }
   // A price that depends on something no usage tells (seconds of an interval, size of an image):
   // the kind it refines is not priced at all, so that such a call is provisional instead of too
@@ -59,7 +66,7 @@ class Entry {
     left_out_.emplace_back(name);
     const std::size_t interval = name.find("_above_");
     if (interval == std::string_view::npos) return {};
-    const LitellmField refined = litellm_field(name.substr(0, interval), mode_);
+    const LitellmField refined = litellm_field(name.substr(0, interval));
     if (refined.sort == Sort::price) unsure_.insert(refined.kind);
     return {};
   }
@@ -104,41 +111,45 @@ Status Entry::add_ranges(const Place& place) {
     AIMETER_TRY(const std::int64_t above, ends[0].integer());
     AIMETER_TRY(const auto members, item.object());
     for (const auto& [name, value] : members) {
-      LitellmField field = litellm_field(name, mode_);
+      LitellmField field = litellm_field(name);
       if (field.sort == Sort::not_understood) AIMETER_CHECK_OK(leave_out(name));
       if (field.sort != Sort::price) continue;
       field.above_tokens = above;
-      AIMETER_TRY(const Decimal amount, value.price());
-      set(rows_[std::string(field.service_tier)], field, amount);
+      AIMETER_TRY(const UnitPrice price, price_of(field.kind, value));
+      set(rows_[std::string(field.service_tier)], field, price);
     }
   }
   return {};
 }
 
-// Where only one side of seconds or characters has a price, the unit has no direction.
+// The catalogue files the one price of a unit on either side, or the same on both. The sides stay apart
+// only where both cost something else; what an image generator makes is output on either side.
 void Entry::join_sides(PriceSet& prices, std::string_view mode) {
   struct Sides {
-    Kind input, output, either;
+    Kind input, output, joined;
+    bool only_of_images;
   };
   constexpr Sides kSides[] = {
-      {Kind::input_seconds, Kind::output_seconds, Kind::seconds},
-      {Kind::input_characters, Kind::output_characters, Kind::characters},
+      {Kind::input_seconds, Kind::output_seconds, Kind::seconds, false},
+      {Kind::input_characters, Kind::output_characters, Kind::characters, false},
+      {Kind::input_images, Kind::images, Kind::images, true},
+      {Kind::input_pixels, Kind::pixels, Kind::pixels, true},
   };
-  if (mode == "chat" || mode == "completion" || mode == "responses") return;
+  const bool makes_images = mode == "image_generation" || mode == "image_edit";
   for (const Sides& sides : kSides) {
-    const auto priced = [&](Kind kind) {
-      const UnitPrice* price = prices.find(kind);
-      return price != nullptr && !price->amount.is_zero();
-    };
-    if (priced(sides.input) && priced(sides.output)) continue;
-    const Kind kept = priced(sides.output) ? sides.output : sides.input;
-    const UnitPrice* price = prices.find(kept);
-    if (price == nullptr) price = prices.find(sides.output);
-    if (price == nullptr) continue;
-    const UnitPrice one = *price;
+    if (sides.only_of_images && !makes_images) continue;
+    const UnitPrice* input = prices.find(sides.input);
+    const UnitPrice* output = prices.find(sides.output);
+    if (input == nullptr && output == nullptr) continue;
+    if (input != nullptr && output != nullptr && !input->amount.is_zero() &&
+        !output->amount.is_zero() && *input != *output) {
+      continue;
+    }
+    const bool take_output = input == nullptr || (output != nullptr && !output->amount.is_zero());
+    const UnitPrice one = take_output ? *output : *input;
     prices.erase(sides.input);
     prices.erase(sides.output);
-    prices.set(sides.either, one);
+    prices.set(sides.joined, one);
   }
 }
 
@@ -194,7 +205,7 @@ class Catalogue {
     AIMETER_TRY(const auto members, place.object());
     for (const auto& [name, value] : members) AIMETER_CHECK_OK(entry.add(name, value));
     for (const std::string& name : entry.left_out()) {
-      AIMETER_CHECK_OK(skip(key, "without " + name + ": no unit of a usage"));
+      AIMETER_CHECK_OK(skip(key, "not carried: " + name));
     }
     if (entry.empty()) {
       return entry.left_out().empty() ? skip(key, "has no price") : Status{};

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "aimeter/pricing.h"
+#include "base/hash.h"
 #include "pricing/cost.h"
 #include "pricing/format.h"
 #include "pricing/index.h"
@@ -51,6 +52,14 @@ std::string source_text(const BookData& data, const std::string& key) {
   return date.empty() ? source->second.name : source->second.name + ", " + date;
 }
 
+void add_lines(const BookData& data, const std::string& provider, const Model& model,
+               std::vector<PriceLine>& lines) {
+  for (const Row& row : model.rows) {
+    lines.push_back({provider, model.id, row.service_tier, when_text(row), row_text(row),
+                     source_text(data, row.source.empty() ? model.source : row.source)});
+  }
+}
+
 std::unexpected<Error> not_priced(const PriceQuery& query) {
   return fail(Code::not_found, "no price for model \"" + std::string(query.model) +
                                    "\" of provider \"" + std::string(query.provider) + "\"");
@@ -82,6 +91,16 @@ Result<BookFormat> parse_book_format(std::string_view field, std::string_view te
   return bad_input(field, text, "genai-prices, litellm or aimeter");
 }
 
+BookFormat guess_format(std::string_view document) {
+  constexpr std::size_t kHeadBytes = 512;
+  const std::size_t first = document.find_first_not_of(" \t\r\n");
+  if (first == std::string_view::npos) return BookFormat::aimeter;
+  if (document[first] == '[') return BookFormat::genai_prices;
+  const std::string_view head = document.substr(first, kHeadBytes);
+  return head.find("\"aimeter-prices/") == std::string_view::npos ? BookFormat::litellm
+                                                                  : BookFormat::aimeter;
+}
+
 Result<ImportedBook> PriceBook::import(std::string_view document, const ImportOptions& options) {
   const auto read = [&]() -> Result<Reading> {
     if (options.format == BookFormat::genai_prices)
@@ -97,7 +116,11 @@ Result<ImportedBook> PriceBook::import(std::string_view document, const ImportOp
     const auto* row = std::find_if(kFormats.begin(), kFormats.end(), [&](const FormatName& known) {
       return known.format == options.format;
     });
-    data.version = std::string(row->name) + "-" + text_of(data.effective_from).substr(0, 10);
+    // A day where one is given; else the document itself names its version.
+    data.version = std::string(row->name) + "-" +
+                   (options.effective_from
+                        ? text_of(*options.effective_from).substr(0, 10)
+                        : base::hex(base::view_of(base::sha256(document))).substr(0, 12));
   }
   if (options.effective_from) {
     for (auto& [key, source] : data.sources) {
@@ -126,13 +149,23 @@ std::string PriceBook::to_document() const { return pricing::write_aimeter(*data
 std::vector<PriceLine> PriceBook::lines() const {
   std::vector<PriceLine> lines;
   for (const pricing::Provider& provider : data_->providers) {
-    for (const Model& model : provider.models) {
-      for (const Row& row : model.rows) {
-        lines.push_back({provider.id, model.id, row.service_tier, when_text(row), row_text(row),
-                         source_text(*data_, row.source.empty() ? model.source : row.source)});
-      }
-    }
+    for (const Model& model : provider.models) add_lines(*data_, provider.id, model, lines);
   }
+  return lines;
+}
+
+Result<std::vector<PriceLine>> PriceBook::lines_of(std::string_view provider_name,
+                                                   std::string_view model) const {
+  const pricing::Provider* provider = index_->find_provider(provider_name);
+  if (provider == nullptr) return not_priced({.provider = provider_name, .model = model});
+  std::vector<PriceLine> lines;
+  if (model.empty()) {
+    for (const Model& each : provider->models) add_lines(*data_, provider->id, each, lines);
+    return lines;
+  }
+  const Found found = index_->find(provider_name, model);
+  if (found.model == nullptr) return not_priced({.provider = provider_name, .model = model});
+  add_lines(*data_, provider->id, *found.model, lines);
   return lines;
 }
 

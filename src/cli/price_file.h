@@ -1,0 +1,32 @@
+// Package:       cli
+// Units:         none
+// Errors:        not_found (no such file), invalid_argument (what is wrong in it).
+// Thread safety: belongs to the thread that runs the command.
+// Ownership:     books are shared.
+//
+// Where commands get a price book from: a file of any format, or what is in use.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "aimeter/pricing.h"
+#include "cli/frame.h"
+
+namespace aimeter::cli {
+
+struct PriceFileOptions {
+  std::string file = {};    // empty: the books in use
+  std::string format = {};  // empty: told by content
+  std::string version = {};
+  std::string effective_from = {};
+};
+// Adds --prices and --format.
+void add_price_options(CLI::App& app, PriceFileOptions& options);
+
+[[nodiscard]] Result<std::string> read_whole_file(const std::string& path);
+[[nodiscard]] Result<ImportedBook> read_price_file(const PriceFileOptions& options);
+// The file's book alone, or the books in use.
+[[nodiscard]] Result<std::shared_ptr<const Prices>> prices_of(const PriceFileOptions& options);
+
+}  // namespace aimeter::cli

@@ -1,0 +1,184 @@
+#include <boost/json.hpp>
+#include <memory>
+#include <ostream>
+
+#include "cli/price_file.h"
+#include "cli/table.h"
+
+namespace aimeter::cli {
+namespace {
+
+struct Options {
+  PriceFileOptions prices;
+  std::string provider, model, before, after;
+  bool dry_run = false;
+};
+using Shared = std::shared_ptr<Options>;
+
+boost::json::object line_json(const PriceLine& line) {
+  return {{"provider", line.provider}, {"model", line.model},   {"service_tier", line.service_tier},
+          {"when", line.when},         {"prices", line.prices}, {"source", line.source}};
+}
+
+void print_json(Frame& frame, const boost::json::value& value) {
+  frame.console().out() << boost::json::serialize(value) << '\n';
+}
+
+Result<PriceBook::Ref> book_of(const PriceFileOptions& options) {
+  if (options.file.empty()) return PriceBook::shipped();
+  AIMETER_TRY(const ImportedBook imported, read_price_file(options));
+  return imported.book;
+}
+
+std::string from_text(const PriceBook& book) {
+  return book.effective_from() == Instant{} ? "always" : text_of(book.effective_from());
+}
+
+Result<Exit> list_books(Frame& frame, const Options& options) {
+  AIMETER_TRY(const PriceBook::Ref book, book_of(options.prices));
+  const auto rows = static_cast<std::int64_t>(book->lines().size());
+  const auto models = static_cast<std::int64_t>(book->models());
+  if (frame.json()) {
+    print_json(frame, boost::json::array{boost::json::object{{"version", book->version()},
+                                                             {"effective_from", from_text(*book)},
+                                                             {"models", models},
+                                                             {"rows", rows}}});
+    return Exit::done;
+  }
+  Table table({{"version"},
+               {"in force from"},
+               {"models", Table::Align::right},
+               {"rows", Table::Align::right}});
+  table.add({book->version(), from_text(*book), std::to_string(models), std::to_string(rows)});
+  frame.console().out() << table.text(frame.console().options().columns);
+  return Exit::done;
+}
+
+Result<Exit> show_rows(Frame& frame, const Options& options) {
+  AIMETER_TRY(const PriceBook::Ref book, book_of(options.prices));
+  std::vector<PriceLine> lines = book->lines();
+  if (!options.provider.empty()) {
+    AIMETER_TRY(lines, book->lines_of(options.provider, options.model));
+  }
+  if (frame.json()) {
+    boost::json::array rows;
+    for (const PriceLine& line : lines) rows.push_back(line_json(line));
+    print_json(frame, rows);
+    return Exit::done;
+  }
+  Table table({{"provider"}, {"model"}, {"tier"}, {"when"}, {"prices"}, {"source"}});
+  for (const PriceLine& line : lines) {
+    table.add({line.provider, line.model, line.service_tier, line.when, line.prices, line.source});
+  }
+  frame.console().out() << table.text(frame.console().options().columns);
+  return Exit::done;
+}
+
+std::string_view change_name(PriceDifference::Change change) {
+  if (change == PriceDifference::Change::added) return "added";
+  return change == PriceDifference::Change::removed ? "removed" : "changed";
+}
+
+void print_differences(Frame& frame, const std::vector<PriceDifference>& differences) {
+  if (frame.json()) {
+    boost::json::array rows;
+    for (const PriceDifference& one : differences) {
+      boost::json::object row{{"change", std::string(change_name(one.change))}};
+      if (!one.before.model.empty()) row["before"] = line_json(one.before);
+      if (!one.after.model.empty()) row["after"] = line_json(one.after);
+      rows.push_back(std::move(row));
+    }
+    print_json(frame, rows);
+    return;
+  }
+  Table table({{"change"}, {"provider"}, {"model"}, {"tier"}, {"when"}, {"before"}, {"after"}});
+  for (const PriceDifference& one : differences) {
+    const PriceLine& line = one.after.model.empty() ? one.before : one.after;
+    table.add({std::string(change_name(one.change)), line.provider, line.model, line.service_tier,
+               line.when, one.before.prices, one.after.prices});
+  }
+  if (!differences.empty()) {
+    frame.console().out() << table.text(frame.console().options().columns);
+  }
+  frame.console().out() << differences.size() << " differences\n";
+}
+
+Result<Exit> diff_books(Frame& frame, const Options& options) {
+  const auto named = [&](const std::string& file) {
+    PriceFileOptions from = options.prices;
+    from.file = file == "shipped" ? "" : file;
+    return book_of(from);
+  };
+  const bool one_file = options.after.empty();
+  AIMETER_TRY(const PriceBook::Ref before, named(one_file ? "shipped" : options.before));
+  AIMETER_TRY(const PriceBook::Ref after, named(one_file ? options.before : options.after));
+  print_differences(frame, before->diff(*after));
+  return Exit::done;
+}
+
+Result<Exit> export_book(Frame& frame, const Options& options) {
+  AIMETER_TRY(const PriceBook::Ref book, book_of(options.prices));
+  frame.console().out() << book->to_document();
+  return Exit::done;
+}
+
+void add_list(Frame& frame, CLI::App& group) {
+  auto options = std::make_shared<Options>();
+  CLI::App& app =
+      frame.add_under(group, {"list", "The price books in use", {"aimeter prices list"}},
+                      [&frame, options] { return list_books(frame, *options); });
+  add_price_options(app, options->prices);
+}
+
+void add_show(Frame& frame, CLI::App& group) {
+  auto options = std::make_shared<Options>();
+  CLI::App& app = frame.add_under(group,
+                                  {"show",
+                                   "Price rows, with their source",
+                                   {"aimeter prices show openai gpt-4o-mini",
+                                    "aimeter prices show --prices litellm.json --json"}},
+                                  [&frame, options] { return show_rows(frame, *options); });
+  app.add_option("PROVIDER", options->provider, "Only this provider's");
+  app.add_option("MODEL", options->model, "Only the model that this name stands for");
+  add_price_options(app, options->prices);
+}
+
+void add_diff(Frame& frame, CLI::App& group) {
+  auto options = std::make_shared<Options>();
+  CLI::App& app =
+      frame.add_under(group,
+                      {"diff",
+                       "What another book would change",
+                       {"aimeter prices diff genai-prices.json  # against the one in use",
+                        "aimeter prices diff old.json new.json"}},
+                      [&frame, options] { return diff_books(frame, *options); });
+  app.add_option("BEFORE", options->before, "A file, or shipped")->required();
+  app.add_option("AFTER", options->after, "A file, or shipped");
+  app.add_option("--format", options->prices.format, "genai-prices, litellm or aimeter");
+}
+
+void add_export(Frame& frame, CLI::App& group) {
+  auto options = std::make_shared<Options>();
+  CLI::App& app = frame.add_under(
+      group,
+      {"export",
+       "A book in the format aimeter",
+       {"aimeter prices export > prices.json",
+        "aimeter prices export --prices litellm.json --format litellm > prices.json"}},
+      [&frame, options] { return export_book(frame, *options); });
+  add_price_options(app, options->prices);
+  app.add_option("--version", options->prices.version, "Name of the version");
+}
+
+}  // namespace
+
+void add_prices(Frame& frame) {
+  CLI::App& group = frame.add_group(
+      {"prices", "Price books", {"aimeter prices list", "aimeter prices show openai"}});
+  add_list(frame, group);
+  add_show(frame, group);
+  add_diff(frame, group);
+  add_export(frame, group);
+}
+
+}  // namespace aimeter::cli
