@@ -6,6 +6,8 @@
 #include <array>
 #include <set>
 
+#include "store/record.h"
+
 namespace aimeter::reports {
 namespace {
 
@@ -108,10 +110,11 @@ bool has(const Query& query, GroupBy group) {
   return std::ranges::find(query.group_by, group) != query.group_by.end();
 }
 
-[[nodiscard]] Status fold_rows(const store::Store& store, const Query& query, Fold& fold) {
+[[nodiscard]] Status fold_rows(const store::Store& store, const UsageFilter& filter, Fold& fold) {
+  if (*filter.from >= *filter.to) return {};
   std::string cursor;
   do {
-    AIMETER_TRY(const UsagePage page, store.usages(query.filter, cursor, kPageMax));
+    AIMETER_TRY(const UsagePage page, store.usages(filter, cursor, kPageMax));
     for (const UsageRecord& record : page.records) {
       AIMETER_CHECK_OK(
           fold.add({.account = record.account,
@@ -134,11 +137,26 @@ bool has(const Query& query, GroupBy group) {
   return {};
 }
 
+// Whole buckets from roll-ups, what sticks out at either end from rows.
 [[nodiscard]] Status fold_rollups(const store::Store& store, const Query& query, Fold& fold) {
+  constexpr Duration kBucket = std::chrono::minutes(store::kBucketMinutes);
+  const Instant from = *query.filter.from, to = *query.filter.to;
+  const Instant first = std::min(store::bucket_of(from + kBucket - Duration(1)), to);
+  const Instant last = std::max(store::bucket_of(to), first);
+  UsageFilter edge = query.filter;
+  edge.to = first;
+  AIMETER_CHECK_OK(fold_rows(store, edge, fold));
+  edge.from = last;
+  edge.to = to;
+  AIMETER_CHECK_OK(fold_rows(store, edge, fold));
+  if (first >= last) return {};
+  UsageFilter middle = query.filter;
+  middle.from = first;
+  middle.to = last;
   const bool by_time =
       has(query, GroupBy::hour) || has(query, GroupBy::day) || has(query, GroupBy::month);
   AIMETER_TRY(const std::vector<store::RollupRow> rows,
-              store.rollups({.usage = query.filter,
+              store.rollups({.usage = middle,
                              .by_tenant = true,
                              .by_billable = has(query, GroupBy::billable),
                              .by_provider = has(query, GroupBy::provider),
@@ -208,7 +226,7 @@ Result<Report> report(const store::Store& store, const Query& query) {
   Fold fold(query);
   const bool rows = has(query, GroupBy::user) || has(query, GroupBy::minute) || query.filter.user ||
                     query.filter.meta;
-  AIMETER_CHECK_OK(rows ? fold_rows(store, query, fold) : fold_rollups(store, query, fold));
+  AIMETER_CHECK_OK(rows ? fold_rows(store, query.filter, fold) : fold_rollups(store, query, fold));
   fold.finish(report);
   return report;
 }

@@ -89,6 +89,33 @@ TEST(Report, ByUserAndByMinuteReadRowsAndAgreeWithRollups) {
   EXPECT_EQ(usages.report_of("user").groups.at(0).names.at(0), "u1");
 }
 
+TEST(Report, ARangeThatCutsBucketsIsExactAtBothEnds) {
+  Usages usages;
+  for (int second = 0; second < 3'600; second += 100) {
+    usages.add("a", kNoon + std::chrono::seconds(second), 1);
+  }
+  struct Row {
+    const char* sentence;
+    int from_s, to_s;
+    std::int64_t calls;
+  };
+  constexpr Row kRows[] = {
+      {"a whole hour", 0, 3'600, 36},        {"inside one bucket", 100, 300, 2},
+      {"both ends ragged", 250, 3'250, 30},  {"only the start ragged", 100, 1'800, 17},
+      {"only the end ragged", 0, 1'000, 10}, {"across one border", 800, 1'000, 2},
+      {"one instant", 900, 901, 1},
+  };
+  for (const Row& row : kRows) {
+    SCOPED_TRACE(row.sentence);
+    Query query;
+    query.filter.from = kNoon + std::chrono::seconds(row.from_s);
+    query.filter.to = kNoon + std::chrono::seconds(row.to_s);
+    const auto made = report(*usages.store, query);
+    ASSERT_TRUE(made) << made.error().message;
+    EXPECT_EQ(made->totals.at(0).calls, row.calls);
+  }
+}
+
 TEST(Report, AnAdjustmentChangesSumsInRowsAndRollupsAlike) {
   Usages usages;
   const store::Settlement call = call_of(account_of("a"), 10);
