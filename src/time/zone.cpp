@@ -13,9 +13,9 @@ const date::time_zone& zone_of(const Zone* zone) {
   return *reinterpret_cast<const date::time_zone*>(zone);
 }
 
-// The library reads transitions up to 2037 and then stands still. Where a zone's rules go on, a later
-// year repeats one of 2027 to 2037, counted from March, whose March 1 is the same day of the week: its
-// rules name weekdays of March to November.
+// The library reads transitions up to 2037 and then stands still. Where a zone's rules go on, a
+// later year repeats one of 2027 to 2037, counted from March, whose March 1 is the same day of the
+// week: its rules name weekdays of March to November.
 constexpr int kLastYearRead = 2037;
 constexpr int kRepeatedYears = 11;  // these have every weekday on March 1
 constexpr date::sys_days kRepeatFrom = date::year(kLastYearRead + 1) / 3 / 1;
