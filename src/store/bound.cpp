@@ -41,20 +41,17 @@ void name_limit(BudgetState& budget, const Naming& named) {
 bool in_bound(const BudgetState& budget) { return !rules(budget) || above_bound(budget) <= 0; }
 
 Counted counted_of(const BudgetPart& part, Amount given_up) {
-  Counted counted{.used = part.actual, .leased = -given_up};
+  Counted counted{.used = part.actual, .leased = -given_up, .blocking = part.blocking};
   const Amount excess = clamped(Wide{part.actual} - given_up);
-  if (given_up < part.held) {
-    counted.late = excess;
-  } else if (part.blocking) {
-    counted.over_hold = clamped(Wide{part.actual} - part.held);
-  }
+  (given_up < part.held ? counted.late : counted.over_hold) = excess;
   return counted;
 }
 
 bool add_to(BudgetState& budget, const Counted& counted) {
   const auto used = sum_of(budget.used, counted.used);
   const auto leased = sum_of(budget.leased, counted.leased);
-  const auto over_hold = sum_of(budget.over_hold, counted.over_hold);
+  const bool blocks = counted.blocking || budget.blocking;
+  const auto over_hold = sum_of(budget.over_hold, blocks ? counted.over_hold : 0);
   const auto late = sum_of(budget.late, counted.late);
   if (!used || !leased || !over_hold || !late || *leased < 0) return false;
   budget.used = *used;

@@ -35,9 +35,12 @@ void name_limit(BudgetState& budget, const Naming& named);
 // holds still had of `part.held`: less than that makes the rest late.
 struct Counted {
   Amount used = 0, leased = 0, over_hold = 0, late = 0;  // to be added; leased is negative
+  bool blocking = false;
 };
 [[nodiscard]] Counted counted_of(const BudgetPart& part, Amount given_up);
-// False and unchanged: a sum is out of range, or leased would fall below 0.
+// over_hold is added where the part or its budget blocks: a call that was pinned when the budget
+// did not block yet is above its hold too. False and unchanged: a sum is out of range, or leased
+// would fall below 0.
 [[nodiscard]] bool add_to(BudgetState& budget, const Counted& counted);
 
 // Bits of `told`, stored.

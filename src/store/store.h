@@ -267,7 +267,8 @@ class Store {
   // do not matter here: a lost or closed engine's tail still counts, its leases do not.
   // - Keys: first wins; a loser is stored flagged duplicate with actual 0, and gives its hold back.
   // - A part whose lease lacks some of `held` is late: what its actual is above that counts in
-  //   `late`, the row is flagged. Else max(0, actual - held) of a blocking part is `over_hold`.
+  //   `late`, the row is flagged. Else max(0, actual - held) is `over_hold`, where the part blocks
+  //   or its budget did before the batch.
   // - The limit that a batch names last of a budget is its limit (not by adjustments, duplicates).
   // - A settlement that cannot be written (a sum out of range, a budget of another account, an
   //   adjustment that takes more than is left or counts elsewhere than its usage) is dead: used +=

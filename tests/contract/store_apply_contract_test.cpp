@@ -228,6 +228,15 @@ TEST_P(ApplyContract, ABudgetThatDoesNotBlockJustCounts) {
   EXPECT_FALSE(budget.blocking);
 }
 
+TEST_P(ApplyContract, ACallPinnedBeforeItsBudgetBlockedIsOverHold) {
+  Feeder engine(store());
+  engine.apply(held_call_of(acme_, 0, {engine.ref, 0, 100}));
+  engine.apply({call_of(acme_, 60), held_call_of(acme_, 0, {engine.ref, 0, 100})});
+  const BudgetState budget = state(tokens_);
+  EXPECT_EQ(budget.over_hold, 60) << "it did not block when it was pinned, the budget did";
+  EXPECT_EQ(budget.fallen, 0);
+}
+
 TEST_P(ApplyContract, AnotherEngineSettlesFromTheLeaseOfTheHold) {
   Feeder holder(store()), settler(store());
   lease(holder, tokens_, 50, 100);

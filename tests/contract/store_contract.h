@@ -2,40 +2,22 @@
 // Units:         as in store_fixture.h
 // Errors:        a store that cannot be opened fails the test.
 // Thread safety: none
-// Ownership:     an Opened store owns its clock and what it stands on.
+// Ownership:     the fixture owns the store that it opened.
 //
-// The stores that must pass the suite: one line each.
+// What every test of the contract stands on: a fresh store, changes that must succeed or fail, and
+// a verify after each test.
 #pragma once
 
-#include <functional>
-#include <memory>
-#include <ostream>
+#include <gtest/gtest.h>
+
 #include <string>
 #include <vector>
 
 #include "store/bound.h"
 #include "store/store_fixture.h"
-#include "time/manual_clock.h"
+#include "tests/contract/store_factories.h"
 
 namespace aimeter::store::contract {
-
-struct Opened {
-  std::unique_ptr<time::ManualClock> clock = {};
-  std::shared_ptr<void> folder = {};  // outlives the store
-  std::unique_ptr<Store> store = {};
-};
-struct Factory {
-  std::string name = {};
-  std::function<Opened()> open = {};
-  friend std::ostream& operator<<(std::ostream& out, const Factory& factory) {
-    return out << factory.name;
-  }
-};
-
-[[nodiscard]] std::vector<Factory> factories();
-inline std::string name_of_factory(const testing::TestParamInfo<Factory>& factory) {
-  return factory.param.name;
-}
 
 class StoreContract : public testing::TestWithParam<Factory> {
  protected:

@@ -1,0 +1,50 @@
+// Package:       tests
+// Units:         the clock starts at fixture::kNoon
+// Errors:        a store that cannot be opened is null.
+// Thread safety: none
+// Ownership:     an Opened store owns its clock and what it stands on.
+//
+// The stores that must pass the contract suite and the model test: one line each.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "store/store_fixture.h"
+#include "time/manual_clock.h"
+
+namespace aimeter::store::contract {
+
+struct Opened {
+  std::unique_ptr<time::ManualClock> clock = {};
+  std::shared_ptr<void> folder = {};  // outlives the store
+  std::unique_ptr<Store> store = {};
+};
+struct Factory {
+  std::string name = {};
+  std::function<Opened()> open = {};
+  friend std::ostream& operator<<(std::ostream& out, const Factory& factory) {
+    return out << factory.name;
+  }
+};
+
+inline std::string name_of_factory(const testing::TestParamInfo<Factory>& factory) {
+  return factory.param.name;
+}
+
+inline Opened open_memory() {
+  Opened opened{.clock = std::make_unique<time::ManualClock>(fixture::kNoon)};
+  opened.store = make_memory_store(*opened.clock);
+  return opened;
+}
+
+inline std::vector<Factory> factories() {
+  return {
+      {"memory", open_memory},
+  };
+}
+
+}  // namespace aimeter::store::contract
