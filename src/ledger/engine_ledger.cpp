@@ -303,13 +303,15 @@ base::Gate& EngineLedger::durable_gate() {
   return options_.durability == Durability::store ? applied_ : journal_->written();
 }
 
-Status EngineLedger::durable(std::uint64_t) const {
+Status EngineLedger::durable(std::uint64_t ticket) const {
   if (journal_ == nullptr) return {};
-  if (const std::optional<Error> error = journal_->failed()) {
-    return fail(Code::unavailable,
-                "the journal failed, the call may not be recorded: " + error->message);
-  }
-  return {};
+  const std::optional<Error> error = journal_->failed();
+  if (!error) return {};
+  const bool by_store = options_.durability == Durability::store;
+  if (ticket <= (by_store ? applied_.passed() : journal_->last_written())) return {};
+  // It may be on the disk: then the next opening records it.
+  return fail(Code::in_doubt,
+              "the journal failed, the call may not be recorded: " + error->message);
 }
 
 Status EngineLedger::wait(std::uint64_t ticket) {
@@ -350,6 +352,7 @@ void EngineLedger::run_done(std::uint64_t passed) {
 
 bool EngineLedger::write_round() {
   const bool more = journal_->run_once();
+  if (!more && journal_->failed()) run_done(~std::uint64_t{0});  // nothing more will be written
   if (!more) return false;
   if (options_.durability == Durability::journal) {
     run_done(journal_->written().passed());

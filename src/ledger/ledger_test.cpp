@@ -316,9 +316,22 @@ TEST(Ledger, AFailedSyncStopsHoldsAndTellsTheCaller) {
   world.files.fail_syncs_after(0);
   const auto settled = ledger->settle(*std::move(held), store::fixture::call_of(kAcme, 10));
   ASSERT_FALSE(settled);
-  EXPECT_EQ(settled.error().code, Code::unavailable);
+  EXPECT_EQ(settled.error().code, Code::in_doubt) << "it may be on the disk: no blind retry";
   EXPECT_FALSE(ledger->hold(ask_of(kAcme, 10)));
   EXPECT_FALSE(ledger->health().granting);
+}
+
+TEST(Ledger, AFailedSyncTellsWhoWaitsWithoutAThread) {
+  World world;
+  auto ledger = world.open();
+  Result<budget::Held> held = ledger->hold(ask_of(kAcme, 10));
+  ASSERT_TRUE(held);
+  world.files.fail_syncs_after(0);
+  std::vector<Code> told;
+  ledger->settle(*std::move(held), store::fixture::call_of(kAcme, 10),
+                 [&](Result<SettleOutcome> outcome) { told.push_back(outcome.error().code); });
+  world.workers.run_until_idle();
+  EXPECT_THAT(told, testing::ElementsAre(Code::in_doubt));
 }
 
 TEST(Ledger, BeyondTheTailTheJournalIsReadAgain) {
