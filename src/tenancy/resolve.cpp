@@ -48,7 +48,7 @@ Result<Resolved> Tenancy::resolve(const Asked& asked) const {
     return found;
   }
   const Ambient& ambient = asked.ambient;
-  if (ambient.state == Ambient::State::bad) {
+  if (ambient.state == Ambient::State::tenant || ambient.state == Ambient::State::bad) {
     AIMETER_CHECK_OK(base::check_id("tenant scope", ambient.text));
   }
   Resolved found{.found_by = "none"};
