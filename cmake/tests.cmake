@@ -34,3 +34,13 @@ foreach(kind contract property spec flow data tidy)
     add_dependencies(${kind}_test aimeter_cli)
   endif()
 endforeach()
+
+# find_package(aimeter) works after `cmake --install`: a host's program is built and run against it.
+set(install_flags "")
+if(AIMETER_SANITIZE)
+  set(install_flags -fsanitize=${AIMETER_SANITIZE})
+endif()
+add_test(NAME Install.AHostBuildsAgainstTheInstalledPackage
+         COMMAND ${CMAKE_SOURCE_DIR}/tests/install/install_test.sh ${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR}
+                 ${CMAKE_CXX_COMPILER} ${install_flags})
+set_tests_properties(Install.AHostBuildsAgainstTheInstalledPackage PROPERTIES TIMEOUT 300)
