@@ -28,7 +28,8 @@ std::vector<Word> options_of(const CLI::App& app) {
   std::vector<Word> words;
   for (const CLI::Option* option : app.get_options()) {
     for (const std::string& name : option->get_lnames()) {
-      words.push_back({"--" + name, option->get_description(), option->get_items_expected_max() > 0});
+      words.push_back(
+          {"--" + name, option->get_description(), option->get_items_expected_max() > 0});
     }
   }
   return words;
@@ -98,9 +99,9 @@ std::string walk_of(const std::vector<Node>& nodes, std::string_view indent) {
 std::string bash_script(const std::vector<Node>& nodes) {
   std::string cases;
   for (const Node& node : nodes) {
-    cases += fmt::format("    '{}') commands='{}' options='{}' valued='{}' ;;\n", node.path,
-                         words_of(node.commands), words_of(node.options),
-                         words_of(node.options, true));
+    cases +=
+        fmt::format("    '{}') commands='{}' options='{}' valued='{}' ;;\n", node.path,
+                    words_of(node.commands), words_of(node.options), words_of(node.options, true));
   }
   return fmt::format(R"(# bash completion of aimeter
 _aimeter() {{
@@ -140,9 +141,9 @@ std::string zsh_list(const std::vector<Word>& words) {
 std::string zsh_script(const std::vector<Node>& nodes) {
   std::string cases;
   for (const Node& node : nodes) {
-    cases += fmt::format("    '{}')\n      commands=({} )\n      options=({} )\n      valued=({}) ;;\n",
-                         node.path, zsh_list(node.commands), zsh_list(node.options),
-                         words_of(node.options, true));
+    cases += fmt::format(
+        "    '{}')\n      commands=({} )\n      options=({} )\n      valued=({}) ;;\n", node.path,
+        zsh_list(node.commands), zsh_list(node.options), words_of(node.options, true));
   }
   return fmt::format(R"(#compdef aimeter
 _aimeter() {{
@@ -193,9 +194,9 @@ std::string fish_script(const std::vector<Node>& nodes) {
                           quoted(command.about, "\\'"));
     }
     for (const Word& option : node.options) {
-      text += fmt::format("complete -c aimeter -n {} -l {}{} -d {}\n", condition,
-                          option.text.substr(2), option.takes_value ? " -r" : "",
-                          quoted(option.about, "\\'"));
+      text +=
+          fmt::format("complete -c aimeter -n {} -l {}{} -d {}\n", condition, option.text.substr(2),
+                      option.takes_value ? " -r" : "", quoted(option.about, "\\'"));
     }
   }
   return text;

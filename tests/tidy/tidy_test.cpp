@@ -298,6 +298,7 @@ TEST(TidyChecks, ACommandHasALine) {
       found_by(check_drivers,
                {{"src/cli/commands.inc", "AIMETER_COMMAND(report)\n"},
                 {"src/cli/report.cpp", "void add_report(Frame& frame) {}\n"},
+                {"src/cli/prices.cpp", "void add_list(Frame& frame, CLI::App& group) {}\n"},
                 {"src/cli/migrate_plan.cpp", "\nvoid add_migrate_plan(Frame& frame) {}\n"}}),
       ElementsAre("src/cli/migrate_plan.cpp:2: no line in src/cli/commands.inc for migrate_plan"));
 }
