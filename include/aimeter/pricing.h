@@ -89,7 +89,8 @@ struct TokenBound {
 enum class BookFormat { aimeter, genai_prices, litellm };
 [[nodiscard]] Result<BookFormat> parse_book_format(std::string_view field, std::string_view text);
 
-// By content: an array is genai-prices; an object that says "aimeter-prices/" is our own; else LiteLLM.
+// By content: an array is genai-prices; an object that says "aimeter-prices/" is our own; else
+// LiteLLM.
 [[nodiscard]] BookFormat guess_format(std::string_view document);
 
 // What an importer left out, each with its reason.

@@ -122,8 +122,9 @@ Status Entry::add_ranges(const Place& place) {
   return {};
 }
 
-// The catalogue files the one price of a unit on either side, or the same on both. The sides stay apart
-// only where both cost something else; what an image generator makes is output on either side.
+// The catalogue files the one price of a unit on either side, or the same on both. The sides stay
+// apart only where both cost something else; what an image generator makes is output on either
+// side.
 void Entry::join_sides(PriceSet& prices, std::string_view mode) {
   struct Sides {
     Kind input, output, joined;
