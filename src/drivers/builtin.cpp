@@ -33,6 +33,14 @@ std::vector<std::string_view> extractor_names() {
   return names;
 }
 
+Result<std::unique_ptr<store::Store>> open_store(std::string_view dsn,
+                                                 const store::StoreOptions& options) {
+#define AIMETER_STORE(name) \
+  if (dsn.starts_with(#name ":")) return open_store_##name(dsn.substr(sizeof #name), options);
+#include "drivers/builtin.inc"
+  return bad_input("store", dsn, "sqlite:PATH or memory:");
+}
+
 }  // namespace drivers
 
 namespace {

@@ -1,0 +1,100 @@
+#include "drivers/storage/sqlite/catalogue.h"
+#include "drivers/storage/sqlite/maintenance.h"
+#include "drivers/storage/sqlite/sqlite_store.h"
+
+// One change is one transaction with full sync: the change, the catalogue's version and the audit.
+namespace aimeter::drivers::sqlite {
+namespace {
+
+using namespace store;
+
+template <class... F>
+struct Overloaded : F... {
+  using F::operator()...;
+};
+
+struct Said {  // of a change, for the audit
+  std::string action = {}, tenant = {}, details = {};
+};
+
+Said said_of(const ChangeBody& body) {
+  return std::visit(
+      Overloaded{
+          [](const PutPlan& b) { return Said{"put_plan", b.plan.tenant, b.plan.slug}; },
+          [](const DeletePlan& b) { return Said{"delete_plan", b.tenant, b.slug}; },
+          [](const PutSubscription& b) {
+            return Said{"put_subscription", b.tenant.text, b.subscription.plan};
+          },
+          [](const PutOverride& b) {
+            return Said{"put_override", b.tenant.text, b.limits.billable.id};
+          },
+          [](const PutTenant& b) { return Said{"put_tenant", b.tenant.text, ""}; },
+          [](const PutDomain& b) { return Said{"put_domain", b.tenant.text, b.host}; },
+          [](const PutApiKey& b) { return Said{"put_api_key", b.key.tenant, b.key.id}; },
+          [](const RevokeApiKey& b) { return Said{"revoke_api_key", b.tenant.text, b.id}; },
+          [](const PutPrices& b) { return Said{"put_prices", "", b.book.version}; },
+          [](const PutOrphans&) { return Said{"put_orphans", "", ""}; },
+          [](const DropOrphan& b) { return Said{"drop_orphan", "", std::to_string(b.hold)}; },
+          [](const Erase& b) { return Said{"erase", b.tenant.text, ""}; },  // not who: it is erased
+          [](const Prune& b) {
+            return Said{"prune", b.tenant ? b.tenant->text : "", aimeter::text_of(b.before)};
+          },
+          [](const ReleaseHold& b) { return Said{"release_hold", b.tenant.text, ""}; },
+          [](const ExpireHolds&) { return Said{"expire_holds", "", ""}; },
+      },
+      body);
+}
+
+bool is_catalogue(const ChangeBody& body) {
+  return std::visit(
+      Overloaded{[](const PutOrphans&) { return false; }, [](const DropOrphan&) { return false; },
+                 [](const Erase&) { return false; }, [](const Prune&) { return false; },
+                 [](const ReleaseHold&) { return false; }, [](const ExpireHolds&) { return false; },
+                 [](const auto&) { return true; }},
+      body);
+}
+
+Result<Slice> slice_for(const ChangeBody& body, Pool& pool) {
+  const auto* erased = std::get_if<Erase>(&body);
+  const auto* pruned = std::get_if<Prune>(&body);
+  if (erased == nullptr && pruned == nullptr) return Slice{};
+  AIMETER_TRY(const Pool::Use use, pool.take());
+  return erased != nullptr ? slice_of(*use, *erased) : slice_of(*use, *pruned);
+}
+
+Result<Changed> changed_by(Lane& lane, const ChangeBody& body, const Slice& slice, Instant now) {
+  return std::visit(Overloaded{
+                        [&](const Erase& b) { return erase(lane, b, slice); },
+                        [&](const Prune&) { return prune(lane, slice, now); },
+                        [&](const auto& b) { return put(lane, b, now); },
+                    },
+                    body);
+}
+
+}  // namespace
+
+Result<Changed> SqliteStore::change(const Change& change) {
+  const std::lock_guard hold(control_mutex_);
+  AIMETER_TRY(const Slice slice, slice_for(change.body, pool_));
+  Lane& lane = *control_lane_;
+  Connection& connection = *lane.connection;
+  AIMETER_TRY(Write write, Write::begin(lane, *lock_, Sync::full));
+  AIMETER_TRY(Changed changed, changed_by(lane, change.body, slice, now()));
+  if (is_catalogue(change.body)) {
+    AIMETER_CHECK_OK(
+        run(connection, "UPDATE ai_catalogue SET version = version + 1 WHERE one = 1"));
+  }
+  AIMETER_TRY(const auto version,
+              find_integer(connection, "SELECT version FROM ai_catalogue WHERE one = 1"));
+  changed.catalogue = static_cast<std::uint64_t>(version.value_or(0));
+  const Said said = said_of(change.body);
+  AIMETER_CHECK_OK(run(connection,
+                       "INSERT INTO ai_audit(at, actor, action, tenant, details) VALUES(?1, ?2, ?3,"
+                       " ?4, ?5)",
+                       now().time_since_epoch().count(), change.actor, said.action, said.tenant,
+                       said.details));
+  AIMETER_CHECK_OK(write.commit());
+  return changed;
+}
+
+}  // namespace aimeter::drivers::sqlite

@@ -1,0 +1,89 @@
+// Package:       drivers
+// Units:         keys of 16 bytes; times in microseconds UTC.
+// Errors:        the connection's.
+// Thread safety: belongs to one connection.
+// Ownership:     borrows the connection.
+//
+// The keys that were ever settled, in tables of about a million each: the newest takes new keys, the
+// older ones are only read, so that its random inserts stay inside a small tree. A key is in at most
+// one table. `ref` is the row of the first settlement; 0 = a detached hold that ended without one.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/hash.h"
+#include "drivers/storage/sqlite/connection.h"
+#include "store/store.h"
+
+namespace aimeter::drivers::sqlite {
+
+constexpr std::int64_t kKeysPerTable = 1'000'000;
+constexpr Duration kKeysKept = std::chrono::days(100);
+
+struct NewKey {
+  base::Key16 key = {};
+  std::int64_t ref = 0;
+  std::uint64_t content = 0;
+  std::int64_t at = 0;
+};
+
+[[nodiscard]] inline Blob blob_of(const base::Key16& key) {
+  return Blob{{reinterpret_cast<const char*>(key.data()), key.size()}};
+}
+
+class Keys {
+ public:
+  explicit Keys(Connection& connection) : connection_(connection) {}
+
+  // Reads which tables there are. First in each transaction that uses keys.
+  [[nodiscard]] Status begin();
+  // The one that is there already, or nothing: then the key is stored.
+  [[nodiscard]] Result<std::optional<store::KeySeen>> insert(const NewKey& key);
+  [[nodiscard]] Result<std::optional<store::KeySeen>> find(const base::Key16& key);
+  [[nodiscard]] Status point_at(const base::Key16& key, std::int64_t ref);
+  // Last in a transaction that inserted: counts, and opens a new table when this one is full.
+  [[nodiscard]] Status finish(std::int64_t now);
+  // Drops tables whose newest key is older than `before`, but never the one in use.
+  [[nodiscard]] Result<int> drop_older(std::int64_t before);
+  [[nodiscard]] const std::vector<std::int64_t>& tables() const { return tables_; }  // newest first
+
+ private:
+  struct Texts {  // SQL of one table; statements are known by the address of their text
+    std::int64_t number = 0;
+    std::string insert = {}, find = {}, point = {}, slice = {};
+  };
+  class Filter {  // of the keys in the older tables: no false "absent"
+   public:
+    void add(const base::Key16& key);
+    [[nodiscard]] bool may_hold(const base::Key16& key) const;
+    void make_room(std::size_t keys);
+    [[nodiscard]] std::size_t room() const { return words_.size() * 64 / kBitsPerKey; }
+
+   private:
+    static constexpr std::size_t kBitsPerKey = 12, kProbes = 6;
+    std::vector<std::uint64_t> words_;
+  };
+  [[nodiscard]] const Texts& texts_of(std::int64_t number);
+  [[nodiscard]] Result<std::optional<store::KeySeen>> find_in(std::int64_t number,
+                                                              const base::Key16& key);
+  [[nodiscard]] Result<std::optional<store::KeySeen>> find_older(const base::Key16& key);
+  [[nodiscard]] Status open_table(std::int64_t number, std::int64_t now);
+  [[nodiscard]] Status learn_a_slice();
+
+  Connection& connection_;
+  std::vector<std::int64_t> tables_;  // newest first
+  std::int64_t count_ = 0, added_ = 0;
+  bool busy_ = false;        // the last transaction brought many keys: the filter is worth its room
+  std::deque<Texts> texts_;  // never shrinks: addresses are keys
+  Filter filter_;
+  std::vector<std::int64_t> learned_;  // tables that are wholly in the filter
+  std::int64_t learning_ = 0;          // the one that is being read into it, 0 = none
+  std::size_t learned_keys_ = 0;
+  base::Key16 learned_to_ = {};
+};
+
+}  // namespace aimeter::drivers::sqlite

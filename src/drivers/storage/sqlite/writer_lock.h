@@ -1,0 +1,65 @@
+// Package:       drivers
+// Units:         microseconds of waiting.
+// Errors:        unavailable, naming the lock file, after kWriterWaitMax.
+// Thread safety: lock() and unlock() from any thread of the process.
+// Ownership:     owns two file descriptors.
+//
+// One writer at a time on one SQLite file: threads of this store by ticket, processes by flock.
+// Whoever wants to write passes the turnstile first and holds it until it has the writer's lock, so
+// that a process that has just written cannot take the lock again before one that waits.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "aimeter/result.h"
+
+namespace aimeter::drivers::sqlite {
+
+constexpr int kWriterWaitMax_ms = 10'000;
+
+class WriterLock {
+ public:
+  // `folder` is made when absent.
+  [[nodiscard]] static Result<std::unique_ptr<WriterLock>> open(const std::string& folder);
+  ~WriterLock();
+  WriterLock(const WriterLock&) = delete;
+  WriterLock& operator=(const WriterLock&) = delete;
+
+  [[nodiscard]] Status lock();
+  void unlock();
+
+ private:
+  WriterLock(std::string path, int turnstile, int writer)
+      : path_(std::move(path)), turnstile_(turnstile), writer_(writer) {}
+  [[nodiscard]] Status lock_file();
+
+  std::string path_;
+  int turnstile_, writer_;
+  std::mutex mutex_;
+  std::condition_variable turn_;
+  std::uint64_t next_ = 0, serving_ = 0;  // guarded by mutex_
+};
+
+// Holds the lock until destroyed.
+class WriterTurn {
+ public:
+  [[nodiscard]] static Result<WriterTurn> take(WriterLock& lock) {
+    AIMETER_CHECK_OK(lock.lock());
+    return WriterTurn(&lock);
+  }
+  WriterTurn(WriterTurn&& other) noexcept : lock_(std::exchange(other.lock_, nullptr)) {}
+  WriterTurn& operator=(WriterTurn&&) = delete;
+  ~WriterTurn() {
+    if (lock_ != nullptr) lock_->unlock();
+  }
+
+ private:
+  explicit WriterTurn(WriterLock* lock) : lock_(lock) {}
+  WriterLock* lock_;
+};
+
+}  // namespace aimeter::drivers::sqlite
