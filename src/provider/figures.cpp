@@ -21,55 +21,56 @@ std::string field_name(const FieldRule& rule) {
   return name.append(".").append(rule.key);
 }
 
+// Seconds are billed whole, and OpenAI rounds whisper to the nearest one: a begun second is never
+// free.
+std::optional<std::int64_t> whole_seconds(const Json& value) {
+  if (value.is(Json::Kind::whole)) return value.count();
+  const Result<Money> exact = money_of(value.number_text());
+  if (!exact || exact->nanos < 0) return std::nullopt;
+  constexpr std::int64_t kNano = 1'000'000'000;
+  return exact->nanos / kNano + (exact->nanos % kNano != 0 ? 1 : 0);
+}
+
+std::optional<std::int64_t> count_of(const Json& value, Slot slot) {
+  return slot == Slot::seconds ? whole_seconds(value) : value.whole();
+}
+
 class Collector {
  public:
-  Collector(std::span<const FieldRule> rules, Figures& into) : rules_(rules), into_(into) {
+  Collector(const RuleSet& rules, Figures& into) : rules_(rules), into_(into) {
     order_.fill(kRulesMax);
   }
 
-  Status read(const Json& object, std::string_view name) {
+  Status read(const Json& object, RuleSet::Group group) {
     for (Fields at = object.fields(); at.next();) {
-      AIMETER_CHECK_OK(take(name, at.key(), at.value()));
-      const bool nested = at.value().is(Json::Kind::object) && at.key() != name;
-      if (nested && names_object(at.key())) AIMETER_CHECK_OK(read(at.value(), at.key()));
+      const std::size_t rule = rules_.find(group, at.key());
+      if (rule != RuleSet::kNone) AIMETER_CHECK_OK(take(rule, at.value()));
+      if (!at.value().is(Json::Kind::object)) continue;
+      if (const std::optional<RuleSet::Group> inner = rules_.group_of(at.key()))
+        AIMETER_CHECK_OK(read(at.value(), *inner));
     }
     return {};
   }
 
  private:
-  [[nodiscard]] bool names_object(std::string_view key) const {
-    return !key.empty() &&
-           std::ranges::any_of(rules_, [&](const FieldRule& rule) { return rule.object == key; });
-  }
-
-  Status take(std::string_view object, std::string_view key, const Json& value) {
-    for (std::size_t i = 0; i < rules_.size(); ++i) {
-      const FieldRule& rule = rules_[i];
-      if (rule.key != key || rule.object != object) continue;
-      if ((seen_ >> i & 1) != 0)
-        return bad_input(field_name(rule), value.brief(64), "each key once");
-      seen_ |= std::uint64_t{1} << i;
-      if (!value.has_value() || value.is(Json::Kind::object)) continue;
-      AIMETER_CHECK_OK(take_count(i, value));
-    }
-    return {};
-  }
-
-  Status take_count(std::size_t i, const Json& value) {
-    const FieldRule& rule = rules_[i];
-    const std::optional<std::int64_t> count = value.whole();
+  Status take(std::size_t i, const Json& value) {
+    const FieldRule& rule = rules_.rule(i);
+    if ((seen_ >> i & 1) != 0) return bad_input(field_name(rule), value.brief(64), "each key once");
+    seen_ |= std::uint64_t{1} << i;
+    if (!value.has_value() || value.is(Json::Kind::object)) return {};
+    const std::optional<std::int64_t> count = count_of(value, rule.slot);
     if (!count) return bad_input(field_name(rule), value.brief(64), kCountExpected);
-    std::size_t& order = order_[static_cast<std::size_t>(rule.slot)];
+    std::uint8_t& order = order_[static_cast<std::size_t>(rule.slot)];
     if (order < i) return {};
-    order = i;
+    order = static_cast<std::uint8_t>(i);
     into_.set(rule.slot, *count);
     return {};
   }
 
-  std::span<const FieldRule> rules_;
+  const RuleSet& rules_;
   Figures& into_;
   std::uint64_t seen_ = 0;
-  std::array<std::size_t, Figures::kSlots> order_ = {};
+  std::array<std::uint8_t, Figures::kSlots> order_ = {};
 };
 
 std::unexpected<Error> too_large(std::string_view what) {
@@ -172,14 +173,13 @@ void Figures::override_with(const Figures& newer) {
     if (newer.has(static_cast<Slot>(i))) set(static_cast<Slot>(i), newer.counts_[i]);
 }
 
-Status collect(const Json& usage, std::span<const FieldRule> rules, Figures& into) {
-  AIMETER_ASSERT(rules.size() <= kRulesMax);
-  return Collector(rules, into).read(usage, "");
+Status collect(const Json& usage, const RuleSet& rules, Figures& into) {
+  return Collector(rules, into).read(usage, 0);
 }
 
 Status collect_count(std::string_view field, const Json& value, Slot slot, Figures& into) {
   if (!value.has_value()) return {};
-  const std::optional<std::int64_t> count = value.whole();
+  const std::optional<std::int64_t> count = count_of(value, slot);
   if (!count) return bad_input(field, value.brief(64), kCountExpected);
   into.set(slot, *count);
   return {};

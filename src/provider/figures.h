@@ -45,7 +45,7 @@ enum class Slot : std::uint8_t {
   searches,
   web_fetches,
   images,
-  seconds,
+  seconds,  // a broken one counts as begun
   characters,
   pages,
   classifications,
@@ -81,10 +81,66 @@ struct FieldRule {
 };
 constexpr std::size_t kRulesMax = 64;
 
+// A table of rules, indexed when it is compiled.
+class RuleSet {
+ public:
+  using Group = std::size_t;  // an object that a rule names; 0 is the usage object itself
+  static constexpr std::size_t kNone = kRulesMax;
+
+  template <std::size_t N>
+  explicit constexpr RuleSet(const FieldRule (&rules)[N]) : rules_(rules) {
+    static_assert(N <= kRulesMax);
+    for (std::size_t i = 0; i < N; ++i) {
+      std::size_t at = place_of(group_or_new(rules[i].object), rules[i].key);
+      while (table_[at] != kNone) at = (at + 1) % table_.size();
+      table_[at] = static_cast<std::uint8_t>(i);
+    }
+  }
+  [[nodiscard]] const FieldRule& rule(std::size_t i) const { return rules_[i]; }
+  // The rule of `key` in an object of that group, or kNone.
+  [[nodiscard]] std::size_t find(Group group, std::string_view key) const {
+    if (key.empty()) return kNone;
+    for (std::size_t at = place_of(group, key); table_[at] != kNone;
+         at = (at + 1) % table_.size()) {
+      const FieldRule& rule = rules_[table_[at]];
+      if (rule.key == key && rule.object == objects_[group]) return table_[at];
+    }
+    return kNone;
+  }
+  [[nodiscard]] std::optional<Group> group_of(std::string_view object) const {
+    for (Group group = 1; group < groups_; ++group)
+      if (objects_[group] == object) return group;
+    return std::nullopt;
+  }
+
+ private:
+  static constexpr std::size_t place_of(Group group, std::string_view key) {
+    const auto first = static_cast<unsigned char>(key.front());
+    const auto middle = static_cast<unsigned char>(key[key.size() / 2]);
+    return (group * 37 + key.size() * 7 + first * 3U + middle * 11U) % 128;
+  }
+  constexpr Group group_or_new(std::string_view object) {
+    for (Group group = 0; group < groups_; ++group)
+      if (objects_[group] == object) return group;
+    objects_.at(groups_) = object;
+    return groups_++;
+  }
+  static constexpr std::array<std::uint8_t, 128> empty_table() {
+    std::array<std::uint8_t, 128> table = {};
+    for (std::uint8_t& entry : table) entry = kNone;
+    return table;
+  }
+
+  std::span<const FieldRule> rules_;
+  std::array<std::string_view, 24> objects_ = {};  // the first is ""
+  Group groups_ = 1;
+  std::array<std::uint8_t, 128> table_ = empty_table();
+};
+
 // Reads `usage` by `rules`; objects named in the rules are entered. Fields that no rule names are
 // ignored, and so is null. Errors: invalid_argument (no count, or a named key twice); `into` is
 // then not to be used.
-[[nodiscard]] Status collect(const Json& usage, std::span<const FieldRule> rules, Figures& into);
+[[nodiscard]] Status collect(const Json& usage, const RuleSet& rules, Figures& into);
 // One count. Errors: invalid_argument.
 [[nodiscard]] Status collect_count(std::string_view field, const Json& value, Slot slot,
                                    Figures& into);

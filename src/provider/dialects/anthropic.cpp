@@ -7,7 +7,7 @@
 namespace aimeter::provider {
 namespace {
 
-constexpr FieldRule kRules[] = {
+constexpr FieldRule kRulesTable[] = {
     {"", "input_tokens", Slot::input},
     {"", "output_tokens", Slot::output},
     {"", "cache_read_input_tokens", Slot::cached},
@@ -18,6 +18,7 @@ constexpr FieldRule kRules[] = {
     {"server_tool_use", "web_search_requests", Slot::searches},
     {"server_tool_use", "web_fetch_requests", Slot::web_fetches},
 };
+constexpr RuleSet kRules{kRulesTable};
 constexpr Meaning kMeaning = {.input = InputMeans::without_cache};
 
 enum class Event { none, start, delta, whole };

@@ -5,7 +5,7 @@
 namespace aimeter::provider {
 namespace {
 
-constexpr FieldRule kConverse[] = {
+constexpr FieldRule kConverseTable[] = {
     {"", "inputTokens", Slot::input},
     {"", "outputTokens", Slot::output},
     {"", "totalTokens", Slot::total},
@@ -14,12 +14,14 @@ constexpr FieldRule kConverse[] = {
     {"", "cacheWriteInputTokens", Slot::cache_write},
     {"", "cacheWriteInputTokenCount", Slot::cache_write},
 };
-constexpr FieldRule kMetrics[] = {
+constexpr RuleSet kConverse{kConverseTable};
+constexpr FieldRule kMetricsTable[] = {
     {"", "inputTokenCount", Slot::input},
     {"", "outputTokenCount", Slot::output},
     {"", "cacheReadInputTokenCount", Slot::cached},
     {"", "cacheWriteInputTokenCount", Slot::cache_write},
 };
+constexpr RuleSet kMetrics{kMetricsTable};
 constexpr Meaning kWithoutCache = {.input = InputMeans::without_cache};
 
 // Terms of the cache writes; what they leave is of unknown term.

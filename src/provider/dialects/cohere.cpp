@@ -6,7 +6,7 @@
 namespace aimeter::provider {
 namespace {
 
-constexpr FieldRule kRules[] = {
+constexpr FieldRule kRulesTable[] = {
     {"billed_units", "input_tokens", Slot::input},
     {"billed_units", "output_tokens", Slot::output},
     {"billed_units", "image_tokens", Slot::input_image},
@@ -17,6 +17,7 @@ constexpr FieldRule kRules[] = {
     {"tokens", "output_tokens", Slot::model_output},
     {"", "cached_tokens", Slot::model_cached},
 };
+constexpr RuleSet kRules{kRulesTable};
 
 bool is_cohere(const Json& usage) {
   return usage.find("billed_units").is(Json::Kind::object) ||

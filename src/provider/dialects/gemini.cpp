@@ -6,12 +6,13 @@
 namespace aimeter::provider {
 namespace {
 
-constexpr FieldRule kRules[] = {
+constexpr FieldRule kRulesTable[] = {
     {"", "promptTokenCount", Slot::input},       {"", "cachedContentTokenCount", Slot::cached},
     {"", "candidatesTokenCount", Slot::output},  {"", "responseTokenCount", Slot::output},  // live
     {"", "thoughtsTokenCount", Slot::reasoning}, {"", "toolUsePromptTokenCount", Slot::tool_prompt},
     {"", "totalTokenCount", Slot::total},
 };
+constexpr RuleSet kRules{kRulesTable};
 
 struct ModalityRule {
   std::string_view list;

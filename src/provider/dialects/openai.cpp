@@ -8,7 +8,7 @@ namespace {
 
 __extension__ typedef __int128 Wide;  // sums of two counts cannot leave it
 
-constexpr FieldRule kRules[] = {
+constexpr FieldRule kRulesTable[] = {
     {"", "prompt_tokens", Slot::input},
     {"", "input_tokens", Slot::input},
     {"", "completion_tokens", Slot::output},
@@ -48,9 +48,11 @@ constexpr FieldRule kRules[] = {
     {"", "num_search_queries", Slot::searches},                  // Perplexity
     {"server_tool_use", "web_search_requests", Slot::searches},  // OpenRouter
     {"server_tool_use_details", "web_search_requests", Slot::searches},
-    {"", "pages_processed", Slot::pages},  // Mistral OCR
+    {"", "seconds", Slot::seconds},
+    {"", "prompt_audio_seconds", Slot::seconds},  // Mistral
+    {"", "pages_processed", Slot::pages},         // Mistral OCR
 };
-static_assert(std::size(kRules) <= kRulesMax);
+constexpr RuleSet kRules{kRulesTable};
 
 Json usage_of_document(const Document& document, Collected& into) {
   if (document[Key::usage].is(Json::Kind::object)) return document[Key::usage];
@@ -61,28 +63,18 @@ Json usage_of_document(const Document& document, Collected& into) {
   return {};
 }
 
-// Seconds are billed whole; a broken one counts as begun (OpenAI rounds whisper to the nearest
-// second, a begun second is never free here).
-Status collect_seconds(const Json& value, Figures& into) {
-  if (!value.has_value()) return {};
-  if (value.is(Json::Kind::whole))
-    return collect_count("usage.seconds", value, Slot::seconds, into);
-  Result<Money> exact = money_of(value.number_text());
-  if (!exact || exact->nanos < 0)
-    return bad_input("usage.seconds", value.brief(64), "a number of seconds, not negative");
-  constexpr std::int64_t kNano = 1'000'000'000;
-  into.set(Slot::seconds, exact->nanos / kNano + (exact->nanos % kNano != 0 ? 1 : 0));
-  return {};
-}
-
 // OpenRouter: a number. Perplexity: an object with total_cost. xAI: ticks of 1e-10 USD (docs.x.ai,
 // 2026-07).
 std::optional<Money> cost_of(const Json& usage) {
-  const Json cost = usage.find("cost");
-  std::string number = cost.number_text();
-  if (number.empty()) number = cost.find("total_cost").number_text();
-  if (number.empty() && usage.find("cost_in_usd_ticks").is(Json::Kind::whole))
-    number = usage.find("cost_in_usd_ticks").number_text() + "e-10";
+  std::string number;
+  for (Fields at = usage.fields(); at.next() && number.empty();) {
+    if (at.key() == "cost") {
+      number = at.value().number_text();
+      if (number.empty()) number = at.value().find("total_cost").number_text();
+    } else if (at.key() == "cost_in_usd_ticks" && at.value().is(Json::Kind::whole)) {
+      number = at.value().number_text() + "e-10";
+    }
+  }
   if (number.empty()) return std::nullopt;
   Result<Money> money = money_of(number);
   if (!money) return std::nullopt;
@@ -133,7 +125,8 @@ bool read_without_usage(const Document& document, Collected& into) {
     figures.set(Slot::images, images);
   const std::string_view task = document[Key::task].text();
   if (task == "transcribe" || task == "translate")
-    if (Status read = collect_seconds(document[Key::duration], figures); !read)
+    if (Status read = collect_count("duration", document[Key::duration], Slot::seconds, figures);
+        !read)
       into.refuse(read.error());
   if (figures.empty() || into.has_usage) return false;
   into.figures = figures;
@@ -147,9 +140,6 @@ bool read_openai(const Document& document, const ProviderCard& card, Collected& 
   if (!usage.is(Json::Kind::object)) return read_without_usage(document, into);
   Figures figures = {};
   Status read = collect(usage, kRules, figures);
-  if (read) read = collect_seconds(usage.find("seconds"), figures);
-  if (read && !figures.has(Slot::seconds))
-    read = collect_seconds(usage.find("prompt_audio_seconds"), figures);  // Mistral
   if (!read) {
     into.refuse(read.error());
     return true;
