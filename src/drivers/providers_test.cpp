@@ -297,6 +297,13 @@ const Row kDifferencesOfCompatibleOnes[] = {
      R"({"usage":{"prompt_tokens":12,"completion_tokens":1,"total_tokens":241,)"
      R"("completion_tokens_details":{"reasoning_tokens":228}}})",
      "in=12 out=229 reasoning=228"},
+    {"reasoning that cannot be inside the output is beside it", "openrouter",
+     R"({"usage":{"prompt_tokens":1,"completion_tokens":5,)"
+     R"("completion_tokens_details":{"reasoning_tokens":6}}})",
+     "in=1 out=11 reasoning=6"},
+    {"pages of Mistral's OCR", "mistral",
+     R"({"pages":[],"model":"ocr","usage_info":{"pages_processed":29,"doc_size_bytes":null}})",
+     "pages=29"},
     {"a total with hidden reasoning changes nothing", "gemini",
      R"({"model":"gemini-2.5-pro","usage":{"completion_tokens":6,"prompt_tokens":66,)"
      R"("total_tokens":100}})",
@@ -419,6 +426,10 @@ const Row kGemini[] = {
      R"("cacheTokensDetails":[{"modality":"AUDIO","tokenCount":40}],)"
      R"("candidatesTokensDetails":[{"modality":"AUDIO","tokenCount":30}]}})",
      "in=100 cached=40 audio_in=80 cached_audio=40 out=30 audio_out=30"},
+    {"audio that only the cache tells", "gemini",
+     R"({"usageMetadata":{"promptTokenCount":100,"cachedContentTokenCount":40,)"
+     R"("cacheTokensDetails":[{"modality":"AUDIO","tokenCount":40}]}})",
+     "in=100 cached=40 audio_in=40 cached_audio=40"},
     {"a modality without a count is 0", "gemini",
      R"({"usageMetadata":{"promptTokenCount":10,)"
      R"("promptTokensDetails":[{"modality":"AUDIO"},{"modality":"IMAGE",)"
@@ -632,8 +643,8 @@ const HostileRow kHostileRows[] = {
      R"({"usage":{"prompt_tokens":5,"prompt_tokens_details":{"cached_tokens":6}}})",
      refused("cached_input_tokens: \"6\" is not accepted; expected at most input_tokens, which "
              "is 5")},
-    {"reasoning above output",
-     R"({"usage":{"completion_tokens":5,)"
+    {"reasoning above an output that the total says holds it",
+     R"({"usage":{"prompt_tokens":1,"completion_tokens":5,"total_tokens":6,)"
      R"("completion_tokens_details":{"reasoning_tokens":6}}})",
      refused(
          "reasoning_tokens: \"6\" is not accepted; expected at most output_tokens, which is 5")},

@@ -14,6 +14,7 @@ struct RootKey {
 constexpr std::array<RootKey, Document::kKeys> kRootKeys = {{
     {"usage", Metered::yes},
     {"usageMetadata", Metered::yes},
+    {"usage_info", Metered::yes},
     {"model", Metered::yes},
     {"modelVersion", Metered::yes},
     {"type", Metered::no},

@@ -27,6 +27,7 @@ namespace aimeter::provider {
 enum class Key : std::uint8_t {
   usage,
   usage_metadata,
+  usage_info,
   model,
   model_version,
   type,

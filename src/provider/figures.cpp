@@ -198,6 +198,8 @@ Result<Usage> normalise(const Figures& figures, const Meaning& meaning) {
   usage.cached_input_tokens.count = figures.get(Slot::cached);
   usage.input_audio_tokens.count = figures.get(Slot::input_audio);
   usage.cached_input_audio_tokens.count = figures.get(Slot::cached_audio);
+  if (!figures.has(Slot::input_audio))  // told by the cache only
+    usage.input_audio_tokens = usage.cached_input_audio_tokens;
   usage.reasoning_tokens.count = figures.get(Slot::reasoning);
   usage.output_audio_tokens.count = figures.get(Slot::output_audio);
   if (!add_up(figures, meaning, usage)) return too_large("total_tokens");

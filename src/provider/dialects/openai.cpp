@@ -55,7 +55,8 @@ constexpr FieldRule kRulesTable[] = {
 constexpr RuleSet kRules{kRulesTable};
 
 Json usage_of_document(const Document& document, Collected& into) {
-  if (document[Key::usage].is(Json::Kind::object)) return document[Key::usage];
+  for (const Key key : {Key::usage, Key::usage_info})  // usage_info: OCR of Mistral
+    if (document[key].is(Json::Kind::object)) return document[key];
   for (const Json& around : {document[Key::response], document[Key::x_groq]}) {
     const Json usage = sole(around, "usage", into);
     if (usage.is(Json::Kind::object)) return usage;
@@ -90,6 +91,9 @@ OutputMeans output_means(const Figures& figures, const ProviderCard& card) {
   if (reasoning == 0) return OutputMeans::everything;
   if (figures.has(Slot::total) && total == without + reasoning)
     return OutputMeans::without_reasoning;
+  // A part cannot be more than its whole, unless the total insists that it is one.
+  const bool insists = figures.has(Slot::total) && total == without;
+  if (reasoning > figures.get(Slot::output) && !insists) return OutputMeans::without_reasoning;
   if (card.reasoning == Reasoning::beside_output) {
     // Perplexity's total leaves its reasoning out; elsewhere a total of both says that it is
     // inside.
