@@ -8,10 +8,9 @@ namespace {
 __extension__ using Wide = __int128;
 
 std::string where_of(const BudgetKey& key) {
-  return fmt::format("tenant \"{}\", {} {}, scope {}, kind {}, {}", key.account.tenant.text,
-                     key.account.billable.type, key.account.billable.id,
-                     static_cast<int>(key.scope), static_cast<int>(key.kind),
-                     aimeter::text_of(key.span.start));
+  return fmt::format("tenant \"{}\", {} {}, {} {}, {}", key.account.tenant.text,
+                     key.account.billable.type, key.account.billable.id, name_of(key.scope),
+                     name_of(key.kind), aimeter::text_of(key.span.start));
 }
 
 class Audit {
