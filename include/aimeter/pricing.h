@@ -89,8 +89,7 @@ struct TokenBound {
 enum class BookFormat { aimeter, genai_prices, litellm };
 [[nodiscard]] Result<BookFormat> parse_book_format(std::string_view field, std::string_view text);
 
-// By content: an array is genai-prices; an object that says "aimeter-prices/" is our own; else
-// LiteLLM.
+// By content: an array is genai-prices, an object with "aimeter-prices/" our own, else LiteLLM.
 [[nodiscard]] BookFormat guess_format(std::string_view document);
 
 // What an importer left out, each with its reason.
@@ -104,7 +103,7 @@ struct ImportedBook {
 };
 struct ImportOptions {
   BookFormat format = BookFormat::aimeter;
-  std::string version = {};                    // empty: the document's, else FORMAT-DAY or FORMAT-HASH
+  std::string version = {};                    // empty: the document's, else FORMAT-DAY or -HASH
   std::optional<Instant> effective_from = {};  // empty: the document's, else the beginning of time
   std::string source = {};                     // said in every row; empty: the format's name
 };
@@ -147,6 +146,8 @@ class PriceBook : public std::enable_shared_from_this<PriceBook> {
                                                         std::string_view model) const;
   [[nodiscard]] std::vector<PriceDifference> diff(const PriceBook& newer) const;
 
+  // Whether some model of the book answers to these names.
+  [[nodiscard]] bool knows(std::string_view provider, std::string_view model) const;
   // Id in this book of the model that `provider` calls `model`. Errors: not_found.
   [[nodiscard]] Result<std::string> resolve(std::string_view provider,
                                             std::string_view model) const;

@@ -1,6 +1,7 @@
 #include <boost/json.hpp>
 #include <fstream>
 #include <istream>
+#include <limits>
 #include <memory>
 #include <ostream>
 
@@ -32,8 +33,8 @@ struct Question {
   Usage usage = {};
 };
 
-Instant now(const Frame& frame) {
-  const Clock* clock = const_cast<Frame&>(frame).console().options().clock;
+Instant now(Frame& frame) {
+  const Clock* clock = frame.console().options().clock;
   return (clock == nullptr ? system_clock() : *clock).now();
 }
 
@@ -217,7 +218,7 @@ Status add_units(const std::vector<std::string>& units, Usage& usage) {
   return {};
 }
 
-Result<Question> single_question(const Frame& frame, const Options& options) {
+Result<Question> single_question(Frame& frame, const Options& options) {
   Question question{.provider = options.provider,
                     .model = options.model,
                     .service_tier = options.service_tier,

@@ -34,6 +34,13 @@ Result<ImportedBook> read_price_file(const PriceFileOptions& options) {
   return book;
 }
 
+Status install_book(Frame& frame, const PriceBook& book) {
+  return fail(Code::failed_precondition, "store " +
+                                             frame.globals().store.value_or("sqlite:aimeter.db") +
+                                             ": this program opens no store; version " +
+                                             book.version() + " was checked and not installed");
+}
+
 Result<std::shared_ptr<const Prices>> prices_of(const PriceFileOptions& options) {
   if (options.file.empty()) return std::make_shared<const Prices>(Prices::Options{});
   AIMETER_TRY(const ImportedBook imported, read_price_file(options));

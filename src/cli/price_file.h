@@ -26,6 +26,9 @@ void add_price_options(CLI::App& app, PriceFileOptions& options);
 
 [[nodiscard]] Result<std::string> read_whole_file(const std::string& path);
 [[nodiscard]] Result<ImportedBook> read_price_file(const PriceFileOptions& options);
+// Writes the book into the store as a version of its own. Errors: conflict (the version is there
+// with other prices), unavailable, failed_precondition.
+[[nodiscard]] Status install_book(Frame& frame, const PriceBook& book);
 // The file's book alone, or the books in use.
 [[nodiscard]] Result<std::shared_ptr<const Prices>> prices_of(const PriceFileOptions& options);
 

@@ -122,7 +122,63 @@ Result<Exit> export_book(Frame& frame, const Options& options) {
   return Exit::done;
 }
 
-void add_list(Frame& frame, CLI::App& group) {
+boost::json::object import_json(const ImportedBook& imported, std::size_t differences) {
+  boost::json::array skipped;
+  for (const SkippedEntry& entry : imported.skipped) {
+    skipped.push_back(boost::json::object{{"entry", entry.entry}, {"reason", entry.reason}});
+  }
+  return {{"version", imported.book->version()},
+          {"effective_from", from_text(*imported.book)},
+          {"entries", imported.entries},
+          {"models", static_cast<std::int64_t>(imported.book->models())},
+          {"differences", static_cast<std::int64_t>(differences)},
+          {"skipped", std::move(skipped)}};
+}
+
+void print_import(Frame& frame, const ImportedBook& imported, std::size_t differences) {
+  if (frame.json()) {
+    print_json(frame, import_json(imported, differences));
+    return;
+  }
+  for (const SkippedEntry& entry : imported.skipped) {
+    frame.console().note(entry.entry + ": " + entry.reason);
+  }
+  frame.console().out() << imported.book->version() << ", in force from "
+                        << from_text(*imported.book) << ": " << imported.entries
+                        << " entries read, " << imported.book->models() << " models, "
+                        << imported.skipped.size() << " listed above, " << differences
+                        << " differences to the book in use\n";
+}
+
+// The whole document is read and checked before anything is written.
+Result<Exit> import_book(Frame& frame, const Options& options) {
+  AIMETER_TRY(const ImportedBook imported, read_price_file(options.prices));
+  print_import(frame, imported, PriceBook::shipped()->diff(*imported.book).size());
+  if (!options.dry_run) {
+    AIMETER_CHECK_OK(install_book(frame, *imported.book));
+  }
+  return Exit::done;
+}
+
+void put_import_under(Frame& frame, CLI::App& group) {
+  auto options = std::make_shared<Options>();
+  CLI::App& app = frame.add_under(
+      group,
+      {"import",
+       "Installs a price book as a new version",
+       {"aimeter prices import data.json --format genai-prices --effective-from 2026-09-01",
+        "aimeter prices import litellm.json --dry-run  # reads, lists, compares, writes nothing"}},
+      [&frame, options] { return import_book(frame, *options); });
+  app.add_option("FILE", options->prices.file, "The book")->required();
+  app.add_option("--format", options->prices.format,
+                 "genai-prices, litellm or aimeter (default: told by content)");
+  app.add_option("--effective-from", options->prices.effective_from,
+                 "Prices usages from this day on (default: the document's)");
+  app.add_option("--version", options->prices.version, "Name of the version");
+  app.add_flag("--dry-run", options->dry_run, "Write nothing");
+}
+
+void put_list_under(Frame& frame, CLI::App& group) {
   auto options = std::make_shared<Options>();
   CLI::App& app =
       frame.add_under(group, {"list", "The price books in use", {"aimeter prices list"}},
@@ -130,7 +186,7 @@ void add_list(Frame& frame, CLI::App& group) {
   add_price_options(app, options->prices);
 }
 
-void add_show(Frame& frame, CLI::App& group) {
+void put_show_under(Frame& frame, CLI::App& group) {
   auto options = std::make_shared<Options>();
   CLI::App& app = frame.add_under(group,
                                   {"show",
@@ -143,7 +199,7 @@ void add_show(Frame& frame, CLI::App& group) {
   add_price_options(app, options->prices);
 }
 
-void add_diff(Frame& frame, CLI::App& group) {
+void put_diff_under(Frame& frame, CLI::App& group) {
   auto options = std::make_shared<Options>();
   CLI::App& app =
       frame.add_under(group,
@@ -157,7 +213,7 @@ void add_diff(Frame& frame, CLI::App& group) {
   app.add_option("--format", options->prices.format, "genai-prices, litellm or aimeter");
 }
 
-void add_export(Frame& frame, CLI::App& group) {
+void put_export_under(Frame& frame, CLI::App& group) {
   auto options = std::make_shared<Options>();
   CLI::App& app = frame.add_under(
       group,
@@ -175,10 +231,11 @@ void add_export(Frame& frame, CLI::App& group) {
 void add_prices(Frame& frame) {
   CLI::App& group = frame.add_group(
       {"prices", "Price books", {"aimeter prices list", "aimeter prices show openai"}});
-  add_list(frame, group);
-  add_show(frame, group);
-  add_diff(frame, group);
-  add_export(frame, group);
+  put_import_under(frame, group);
+  put_list_under(frame, group);
+  put_show_under(frame, group);
+  put_diff_under(frame, group);
+  put_export_under(frame, group);
 }
 
 }  // namespace aimeter::cli

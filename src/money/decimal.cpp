@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <limits>
+#include <optional>
 
 namespace aimeter {
 namespace {
@@ -27,6 +28,19 @@ Int128 ten_to(int exponent) { return kTen.at(static_cast<std::size_t>(exponent))
 
 std::unexpected<Error> overflow(std::string_view what, const Decimal& value) {
   return bad_input(what, value.text(), "a result of at most 38 digits and 36 places");
+}
+
+// The exponent, where `divisor` is 1, 10, 100 ...
+std::optional<int> power_of_ten(std::int64_t divisor) {
+  constexpr std::int64_t kMillion = 1'000'000;
+  if (divisor == kMillion) return 6;  // nearly every price
+  int power = 0;
+  while (divisor % 10 == 0) {
+    divisor /= 10;
+    ++power;
+  }
+  if (divisor != 1) return std::nullopt;
+  return power;
 }
 
 bool multiply(Int128 a, Int128 b, Int128& product) {
@@ -213,9 +227,8 @@ Result<Decimal> Decimal::times(const Decimal& other) const {
 
 Result<Decimal> Decimal::over(std::int64_t divisor, int places, Rounding rounding) const {
   AIMETER_ASSERT(divisor > 0);
-  const auto* power = std::find(kTen.begin(), kTen.end(), Int128{divisor});
-  if (power != kTen.end()) {
-    const int scale = scale_ + static_cast<int>(power - kTen.begin());
+  if (const std::optional<int> power = power_of_ten(divisor)) {
+    const int scale = scale_ + *power;
     if (scale <= kScaleMax) return Decimal(mantissa_, scale);
     Int128 shrunk = mantissa_;
     int left = scale;

@@ -72,9 +72,8 @@ Result<Decimal> bound_by(const Model& model, const Row& row, const TokenBound& b
     if (count < 0) return bad_input("units." + unit, std::to_string(count), "a count of 0 or more");
     const std::optional<Kind> kind = kind_of_unit(unit);
     if (kind && card_of(*kind).tokens) continue;  // inside the token counts
-    Kind priced_as = Kind::input;
     const UnitPrice* price =
-        kind ? price_of(model, row, bound.input_tokens, *kind, priced_as) : nullptr;
+        kind ? price_of({model, row}, bound.input_tokens, *kind).price : nullptr;
     if (price == nullptr) return no_price(model, unit);
     AIMETER_CHECK_OK(add(sum, *price, count));
   }

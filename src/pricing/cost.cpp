@@ -125,10 +125,9 @@ class Sum {
   Status add(const Quantities& quantities, Kind kind) {
     const std::int64_t count = quantities.of.at(static_cast<std::size_t>(kind));
     if (count == 0) return {};
-    Kind priced_as = kind;
-    const UnitPrice* price =
-        row_ == nullptr ? nullptr
-                        : price_of(*by_.model, *row_, quantities.input_tokens, kind, priced_as);
+    PartPrice found;
+    if (row_ != nullptr) found = price_of({*by_.model, *row_}, quantities.input_tokens, kind);
+    const UnitPrice* price = found.price;
     if (price == nullptr) {
       result_.unpriced.push_back({std::string(name_of(kind)), count});
       return {};
@@ -137,7 +136,7 @@ class Sum {
     Decimal* sum = sum_of(card_of(kind).direction);
     AIMETER_TRY(*sum, sum->plus(cost));
     result_.parts.push_back(
-        {name_of(kind), name_of(priced_as), count, price->amount, price->per, cost});
+        {name_of(kind), name_of(found.priced_as), count, price->amount, price->per, cost});
     return {};
   }
   Status finish() {
@@ -246,19 +245,15 @@ const Row* row_of(const Model& model, std::string_view tier, Instant when) {
   return found == model.rows.rend() ? nullptr : &*found;
 }
 
-const UnitPrice* price_of(const Model& model, const Row& row, std::int64_t input_tokens, Kind kind,
-                          Kind& priced_as) {
-  priced_as = kind;
-  if (const UnitPrice* own = row.find(kind, input_tokens)) return own;
+PartPrice price_of(const ModelRow& at, std::int64_t input_tokens, Kind kind) {
+  if (const UnitPrice* own = at.row.find(kind, input_tokens)) return {own, kind};
   const KindCard& card = card_of(kind);
-  if (!card.parent || (model.at_parent & bit_of(kind)) == 0) return nullptr;
-  if (card.other_parent && row.find(*card.parent, input_tokens) == nullptr) {
-    if (const UnitPrice* other = row.find(*card.other_parent, input_tokens)) {
-      priced_as = *card.other_parent;
-      return other;
-    }
+  if (!card.parent || (at.model.at_parent & bit_of(kind)) == 0) return {};
+  if (card.other_parent && at.row.find(*card.parent, input_tokens) == nullptr) {
+    const UnitPrice* other = at.row.find(*card.other_parent, input_tokens);
+    if (other != nullptr) return {other, *card.other_parent};
   }
-  return price_of(model, row, input_tokens, *card.parent, priced_as);
+  return price_of(at, input_tokens, *card.parent);
 }
 
 Result<Decimal> product(const UnitPrice& price, std::int64_t quantity) {

@@ -42,9 +42,16 @@ struct PricedBy {
 
 // The last row of that tier that is in force; null when there is none.
 [[nodiscard]] const Row* row_of(const Model& model, std::string_view tier, Instant at);
-// Price of a part: its own, else its parent's where the model says so. Sets `priced_as`.
-[[nodiscard]] const UnitPrice* price_of(const Model& model, const Row& row,
-                                        std::int64_t input_tokens, Kind kind, Kind& priced_as);
+// Price of a part: its own, else its parent's where the model says so; null when there is none.
+struct PartPrice {
+  const UnitPrice* price = nullptr;
+  Kind priced_as = Kind::input;  // whose price it is
+};
+struct ModelRow {
+  const Model& model;
+  const Row& row;
+};
+[[nodiscard]] PartPrice price_of(const ModelRow& at, std::int64_t input_tokens, Kind kind);
 // quantity * price, exact; for a `per` that is no power of ten to 24 places, half-even.
 [[nodiscard]] Result<Decimal> product(const UnitPrice& price, std::int64_t quantity);
 

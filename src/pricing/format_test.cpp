@@ -31,7 +31,8 @@ constexpr std::string_view kGenai = R"([
    {"id": "unsaid", "match": {"equals": "unsaid"}, "prices": {}},
    {"id": "newer", "match": {"contains": "newer"}, "prices": {"input_mtok": 1, "smell_mtok": 2}},
    {"id": "rest", "match": {"starts_with": "n"}, "prices": {"input_mtok": 1}}]},
- {"id": "other", "models": [{"id": "o", "match": {"equals": "o"}, "prices": {"output_mtok": 2}}]}])";
+ {"id": "other", "models": [
+   {"id": "o", "match": {"equals": "o"}, "prices": {"output_mtok": 2}}]}])";
 
 constexpr std::string_view kLitellm = R"({
  "sample_spec": {"litellm_provider": "one of", "input_cost_per_token": 0.0},
@@ -53,7 +54,8 @@ constexpr std::string_view kLitellm = R"({
   "output_cost_per_image": 0.04},
  "hear": {"litellm_provider": "openai", "mode": "audio_transcription",
   "input_cost_per_second": 0.0001, "output_cost_per_second": 0.0001},
- "speak": {"litellm_provider": "openai", "mode": "audio_speech", "input_cost_per_character": 1.5e-05},
+ "speak": {"litellm_provider": "openai", "mode": "audio_speech",
+  "input_cost_per_character": 1.5e-05},
  "tiers": {"litellm_provider": "dashscope", "mode": "chat", "tiered_pricing": [
   {"range": [0, 32000.0], "input_cost_per_token": 1e-06, "output_cost_per_token": 2e-06},
   {"range": [32000.0, 128000.0], "input_cost_per_token": 3e-06, "output_cost_per_token": 4e-06}]},
@@ -281,7 +283,8 @@ TEST(BadBooks, each_error_names_field_value_and_what_is_expected) {
        "prices[0].models[0].prices.input_mtok: \"1e10\""},
       {"a negative tier", kG,
        genai_start +
-           R"("prices": {"input_mtok": {"base": 1, "tiers": [{"start": -1, "price": 2}]}}}]}])",
+           R"("prices": {"input_mtok":
+        {"base": 1, "tiers": [{"start": -1, "price": 2}]}}}]}])",
        "tiers[0].start: \"-1\" is not accepted; expected a whole number"},
       {"an unknown rule", kG, R"([{"id": "p", "models": [{"id": "m", "match": {"like": "m"},
         "prices": {}}]}])",
@@ -292,11 +295,13 @@ TEST(BadBooks, each_error_names_field_value_and_what_is_expected) {
        "constraint.weekday"},
       {"a day that is none", kG,
        genai_start +
-           R"("prices": [{"prices": {}}, {"constraint": {"start_date": "2026-02-30"}, "prices": {}}]}]}])",
+           R"("prices": [{"prices": {}},
+        {"constraint": {"start_date": "2026-02-30"}, "prices": {}}]}]}])",
        "\"2026-02-30\""},
       {"an hour that is none", kG,
        genai_start +
-           R"("prices": [{"prices": {}}, {"constraint": {"start_time": "24:00:00Z", "end_time": "01:00:00Z"}, "prices": {}}]}]}])",
+           R"("prices": [{"prices": {}},
+        {"constraint": {"start_time": "24:00:00Z", "end_time": "01:00:00Z"}, "prices": {}}]}]}])",
        "\\x2224:00:00Z\\x22"},
       {"another format", kOwn, R"({"format": "aimeter-prices/2", "version": "v", "providers": []})",
        "expected \"aimeter-prices/1\""},

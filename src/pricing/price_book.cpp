@@ -117,10 +117,10 @@ Result<ImportedBook> PriceBook::import(std::string_view document, const ImportOp
       return known.format == options.format;
     });
     // A day where one is given; else the document itself names its version.
-    data.version = std::string(row->name) + "-" +
-                   (options.effective_from
-                        ? text_of(*options.effective_from).substr(0, 10)
-                        : base::hex(base::view_of(base::sha256(document))).substr(0, 12));
+    data.version =
+        std::string(row->name) + "-" +
+        (options.effective_from ? text_of(*options.effective_from).substr(0, 10)
+                                : base::hex(base::view_of(base::sha256(document))).substr(0, 12));
   }
   if (options.effective_from) {
     for (auto& [key, source] : data.sources) {
@@ -187,6 +187,10 @@ std::vector<PriceDifference> PriceBook::diff(const PriceBook& newer) const {
   }
   for (auto& [key, line] : before) differences.push_back({Change::removed, std::move(line), {}});
   return differences;
+}
+
+bool PriceBook::knows(std::string_view provider, std::string_view model) const {
+  return index_->find(provider, model).model != nullptr;
 }
 
 Result<std::string> PriceBook::resolve(std::string_view provider, std::string_view model) const {

@@ -1,6 +1,6 @@
 // What a call costs by the shipped book: a row per rule, its arithmetic worked out by hand. Prices
-// per million tokens unless said. Sources: G = pydantic/genai-prices 47df840a, L = BerriAI/litellm
-// model_prices_and_context_window.json, both as of 2026-08-21.
+// are per million tokens unless said. Sources, both as of 2026-08-21: G = pydantic/genai-prices
+// 47df840a, L = BerriAI/litellm model_prices_and_context_window.json.
 #include <gtest/gtest.h>
 
 #include "aimeter/pricing.h"

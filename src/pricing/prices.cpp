@@ -58,6 +58,9 @@ struct Prices::Configured {
   std::shared_ptr<const PriceBook> book = {};
   std::shared_ptr<const PriceBook> defaults = {};  // null: no default price
 
+  [[nodiscard]] bool sets(const PriceQuery& query) const {
+    return !book->data().providers.empty() && book->knows(query.provider, query.model);
+  }
   [[nodiscard]] pricing::PricedBy by_default() const {
     const pricing::Provider& provider = defaults->data().providers.front();
     return {defaults->data(), &provider, &provider.models.front()};
@@ -122,11 +125,9 @@ Result<CostResult> Prices::cost(const PriceQuery& query, const Usage& usage,
     if (result && result->source == CostSource::book) result->source = CostSource::configuration;
     return result;
   };
-  Result<CostResult> result = configured_->book->cost(query, usage);
-  if (!result) return result;
-  if (result->outcome != CostOutcome::unknown_model) return configured(std::move(result));
+  if (configured_->sets(query)) return configured(configured_->book->cost(query, usage));
   AIMETER_TRY(const PriceBook::Ref book, book_for(query.at, version));
-  result = book->cost(query, usage);
+  Result<CostResult> result = book->cost(query, usage);
   if (!result || result->outcome != CostOutcome::unknown_model) return result;
   if (configured_->defaults == nullptr) return result;
   result = pricing::cost_by(configured_->by_default(), query, usage);
@@ -136,12 +137,15 @@ Result<CostResult> Prices::cost(const PriceQuery& query, const Usage& usage,
 
 Result<Money> Prices::upper_bound(const PriceQuery& query, const TokenBound& bound,
                                   std::string_view version) const {
-  const Result<Money> configured = configured_->book->upper_bound(query, bound);
-  if (configured && !query.model.empty()) return configured;
+  if (configured_->sets(query)) return configured_->book->upper_bound(query, bound);
+  // Without a model the configured ones of the provider may be the dearest.
+  std::optional<Money> configured;
+  if (query.model.empty() && !options_.configured.empty()) {
+    if (auto most = configured_->book->upper_bound(query, bound)) configured = *std::move(most);
+  }
   AIMETER_TRY(const PriceBook::Ref book, book_for(query.at, version));
   const Result<Money> listed = book->upper_bound(query, bound);
-  if (configured && listed) return configured->nanos > listed->nanos ? configured : listed;
-  if (configured) return configured;
+  if (configured && (!listed || configured->nanos > listed->nanos)) return *configured;
   if (listed || listed.error().code != Code::not_found) return listed;
   if (configured_->defaults == nullptr) return listed;
   const pricing::PricedBy by = configured_->by_default();
