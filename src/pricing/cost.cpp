@@ -283,7 +283,9 @@ Result<CostResult> cost_by(const PricedBy& by, const PriceQuery& query, const Us
   AIMETER_CHECK_OK(sum.finish());
   for (UnpricedPart& unit : parts.unknown_units) result.unpriced.push_back(std::move(unit));
   if (!result.unpriced.empty() || result.default_tier) result.outcome = CostOutcome::partial;
-  if (row == nullptr && !result.unpriced.empty()) result.outcome = CostOutcome::unknown_model;
+  // Both costs given, nothing else used: there was nothing to price.
+  const bool all_given = usage.input_cost && usage.output_cost && result.unpriced.empty();
+  if (row == nullptr && !all_given) result.outcome = CostOutcome::unknown_model;
   AIMETER_CHECK_OK(round_sums(result));
   return result;
 }

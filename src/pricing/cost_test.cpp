@@ -211,6 +211,8 @@ TEST(Cost, an_unknown_model_is_an_outcome_with_every_part_listed) {
     EXPECT_TRUE(cost->model.empty());
     EXPECT_TRUE(cost->total.is_zero());
   }
+  const auto unused = book()->cost({.provider = "acme", .model = "nobody"}, tokens(0, 0));
+  EXPECT_EQ(unused->outcome, CostOutcome::unknown_model);  // also when nothing was used
   const auto nothing = book()->resolve("acme", "nobody");
   ASSERT_FALSE(nothing.has_value());
   EXPECT_EQ(nothing.error().code, Code::not_found);

@@ -17,6 +17,9 @@ constexpr std::string_view kConfigured = "configuration";
 constexpr std::string_view kDefault = "default_price";
 constexpr std::int64_t kThousand = 1'000;
 
+// Of two versions from the same instant the later one in the list is in force.
+bool before(Instant when, const PriceBook::Ref& book) { return when < book->effective_from(); }
+
 Model model_of(const ConfiguredPrice& price) {
   pricing::Row row;
   row.base.set(pricing::Kind::input, {price.input_per_1k, kThousand});
@@ -69,11 +72,13 @@ struct Prices::Configured {
 
 Prices::Prices(Options options)
     : options_(std::move(options)), configured_(std::make_unique<Configured>()) {
-  books_ = options_.books;
-  if (books_.empty()) books_.push_back(PriceBook::shipped());
-  std::stable_sort(books_.begin(), books_.end(), [](const auto& a, const auto& b) {
-    return a->effective_from() < b->effective_from();
-  });
+  std::vector<PriceBook::Ref> books = options_.books;
+  if (books.empty()) books.push_back(PriceBook::shipped());
+  for (PriceBook::Ref& book : books) {
+    const auto later =
+        std::upper_bound(books_.begin(), books_.end(), book->effective_from(), before);
+    books_.insert(later, std::move(book));
+  }
   auto data = std::make_unique<BookData>();
   data->version = kConfigured;
   data->currency = options_.currency;
@@ -98,9 +103,7 @@ Prices::Prices(Options options)
 Prices::~Prices() = default;
 
 const PriceBook::Ref& Prices::in_force(Instant at) const {
-  const auto later = std::upper_bound(
-      books_.begin(), books_.end(), at,
-      [](Instant when, const PriceBook::Ref& book) { return when < book->effective_from(); });
+  const auto later = std::upper_bound(books_.begin(), books_.end(), at, before);
   return later == books_.begin() ? books_.front() : *std::prev(later);
 }
 

@@ -171,6 +171,15 @@ TEST(Prices, a_result_outlives_the_prices_it_came_from) {
   EXPECT_EQ(cost.price_version, "a");
 }
 
+TEST(Prices, a_usage_of_nothing_costs_nothing_by_the_book_that_prices_it) {
+  const Prices prices(three_versions());
+  const auto cost = prices.cost({.provider = "p", .model = "m", .at = at("2026-01-05")}, {});
+  EXPECT_EQ(cost->outcome, CostOutcome::priced);
+  EXPECT_EQ(cost->model, "m");
+  EXPECT_EQ(cost->price_version, "a");
+  EXPECT_EQ(cost->total.text(), "0");
+}
+
 TEST(Prices, names_of_the_choices) {
   EXPECT_EQ(*parse_unknown_model("f", "provisional"), UnknownModel::provisional);
   EXPECT_EQ(*parse_unknown_model("f", "refuse"), UnknownModel::refuse);

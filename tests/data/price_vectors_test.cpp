@@ -66,6 +66,7 @@ TEST(PriceVectors, all_equal_the_exact_costs_with_the_genai_prices_file_imported
   EXPECT_EQ(imported->entries, 1466);
   EXPECT_TRUE(imported->skipped.empty());
 
+  const Prices prices({.books = {imported->book}});
   std::istringstream lines(*vectors);
   int count = 0;
   int partial = 0;
@@ -73,7 +74,7 @@ TEST(PriceVectors, all_equal_the_exact_costs_with_the_genai_prices_file_imported
     const Result<Vector> vector = parse_vector(line);
     ASSERT_TRUE(vector.has_value()) << vector.error().message;
     SCOPED_TRACE(line);
-    const auto cost = imported->book->cost(
+    const auto cost = prices.cost(
         {.provider = vector->provider, .model = vector->model, .at = vector->at}, vector->usage);
     ASSERT_TRUE(cost.has_value()) << cost.error().message;
     EXPECT_EQ(cost->model, vector->resolved);
