@@ -16,6 +16,7 @@
 #include "aimeter/money.h"
 #include "aimeter/plan.h"
 #include "aimeter/result.h"
+#include "aimeter/tenant.h"
 #include "aimeter/time.h"
 
 namespace aimeter {
@@ -63,6 +64,17 @@ struct LimitCheck {
   bool would_refuse = false;                   // a shadow budget would have refused
 
   static LimitCheck unlimited() { return {}; }
+};
+
+// Each once per budget and period: on the settlement that crosses; LimitReached also on the first
+// refusal.
+struct LimitApproaching {
+  Account account = {};
+  LimitCheck check = {};
+};
+struct LimitReached {
+  Account account = {};
+  LimitCheck check = {};  // check.budget: which kind
 };
 
 }  // namespace aimeter

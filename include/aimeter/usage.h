@@ -109,8 +109,10 @@ class [[nodiscard]] UsageQuery {  // always inside one tenant
   [[nodiscard]] Status each(const std::function<bool(const UsageRecord&)>& row) const;
 
  private:
+  [[nodiscard]] Status check() const;
   std::shared_ptr<const UsageReader> reader_;
   UsageFilter filter_;
+  std::optional<Error> bad_;  // the first bad argument: every read reports it
 };
 
 }  // namespace aimeter

@@ -59,9 +59,8 @@ Result<budget::HoldAnswer> EngineLedger::negotiate(const HoldAsk& ask) {
   auto mode = budget::Book::Ask::first;
   bool asked = false;
   for (int round = 0; round < kRoundsMax; ++round) {
-    const Instant now = deps_.clock.now();
-    budget::HoldAnswer answer =
-        book_.hold(local, ask.names, ask.need, now, catalogue_.load(), mode);
+    const Instant at = ask.expected.occurred_at;
+    budget::HoldAnswer answer = book_.hold(local, ask.names, ask.need, at, catalogue_.load(), mode);
     switch (answer.what) {
       case What::held:
         if (refuses(answer.held)) heartbeat();
@@ -69,7 +68,7 @@ Result<budget::HoldAnswer> EngineLedger::negotiate(const HoldAsk& ask) {
       case What::refused:
         return answer;
       case What::stale:
-        AIMETER_CHECK_OK(load(ask.account, local, now));
+        AIMETER_CHECK_OK(load(ask.account, local, at));
         break;
       case What::unknown_budgets:
         AIMETER_CHECK_OK(learn(local, answer.unknown));

@@ -113,7 +113,7 @@ Result<budget::Held> EngineLedger::begin(budget::Held held, const HoldAsk& ask) 
 
 Result<budget::Held> EngineLedger::hold(const HoldAsk& ask) {
   const budget::LocalAccount local = book_.local(ask.account);
-  budget::HoldAnswer answer = book_.hold(local, ask.names, ask.need, deps_.clock.now(),
+  budget::HoldAnswer answer = book_.hold(local, ask.names, ask.need, ask.expected.occurred_at,
                                          catalogue_.load(), budget::Book::Ask::first);
   if (answer.what == budget::HoldAnswer::What::held && !refuses(answer.held)) {
     if (answer.running_low) deps_.workers.wake(control_);
@@ -147,7 +147,7 @@ Result<budget::Held> EngineLedger::hold(const HoldAsk& ask) {
 
 void EngineLedger::hold(HoldAsk ask, HoldDone done) {
   const budget::LocalAccount local = book_.local(ask.account);
-  budget::HoldAnswer answer = book_.hold(local, ask.names, ask.need, deps_.clock.now(),
+  budget::HoldAnswer answer = book_.hold(local, ask.names, ask.need, ask.expected.occurred_at,
                                          catalogue_.load(), budget::Book::Ask::first);
   if (answer.what == budget::HoldAnswer::What::held) {
     if (!refuses(answer.held)) {
@@ -292,7 +292,7 @@ Result<Ledger::Recorded> EngineLedger::adjust(store::Settlement settlement) {
   }
   budget::SettledBudgets settled = book_.count(local, names_of(settlement), std::move(parts));
   settlement.epoch = epoch_.load();
-  settlement.flags |= store::kAdjustment;
+  if ((settlement.flags & store::kDuplicate) == 0) settlement.flags |= store::kAdjustment;
   AIMETER_TRY(Written written, write(std::move(settled), std::move(settlement), 0));
   return Recorded{std::move(written.outcome), written.ticket};
 }

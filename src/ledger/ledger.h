@@ -63,7 +63,8 @@ struct HoldAsk {
   Account account = {};
   budget::Names names = {};
   budget::Need need = {};
-  store::Settlement expected = {};  // names and meta as the settlement will carry them
+  store::Settlement expected = {};  // names and meta as the settlement will carry them; its
+                                    // occurred_at says which limits are in force
   std::string estimate_source = {};
 };
 
@@ -109,7 +110,8 @@ class Ledger {
   };
   [[nodiscard]] virtual Result<Recorded> record(const budget::Names& names,
                                                 store::Settlement settlement) = 0;
-  // An adjustment: its budgets are given (those of the original, signed amounts).
+  // An adjustment: its budgets are given (those of the original, signed amounts). Or an unbilled
+  // duplicate (kDuplicate is set): it has none.
   [[nodiscard]] virtual Result<Recorded> adjust(store::Settlement settlement) = 0;
   [[nodiscard]] virtual Status wait(std::uint64_t ticket) = 0;  // by durability
 

@@ -174,11 +174,12 @@ Status Usage::check() const {
     return above("cache_write_5m_tokens", cache_write_5m_tokens.count,
                  "cache_write_tokens without cache_write_1h_tokens",
                  cache_write_tokens.count - cache_write_1h_tokens.count);
-  if (total_only && (input_tokens.count != 0 || output_tokens.count != 0))
-    return bad_input("total_only", "true", "no input_tokens and no output_tokens beside it");
   std::int64_t sum = 0;
   if (__builtin_add_overflow(input_tokens.count, output_tokens.count, &sum))
     return bad_input("total_tokens", "a sum above int64", kCountExpected);
+  if (total_only && sum != 0 && total_tokens.count != sum)
+    return bad_input("total_only", "true",
+                     "no input_tokens and no output_tokens beside it, or the halves of the total");
   if (!total_only && total_tokens.count != sum)
     return bad_input("total_tokens", std::to_string(total_tokens.count),
                      "input_tokens + output_tokens, which is " + std::to_string(sum));

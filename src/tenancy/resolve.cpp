@@ -41,6 +41,15 @@ Tenancy::Tenancy(Rules rules, std::unique_ptr<TenantResolver> resolver)
     : rules_(std::move(rules)), resolver_(std::move(resolver)) {}
 
 Result<Resolved> Tenancy::resolve(const Asked& asked) const {
+  AIMETER_TRY(Resolved found, find(asked));
+  if (!found.tenant.text.empty() || !rules_.required) return found;
+  return fail(Code::unauthenticated,
+              fmt::format("tenant: none was found by resolver \"{}\"; expected one in the request, "
+                          "a TenantScope or for_tenant()",
+                          rules_.resolver));
+}
+
+Result<Resolved> Tenancy::find(const Asked& asked) const {
   if (asked.explicit_tenant) {
     AIMETER_CHECK_OK(base::check_id("tenant", asked.explicit_tenant->text));
     Resolved found{.tenant = *asked.explicit_tenant, .found_by = "explicit"};
@@ -61,11 +70,7 @@ Result<Resolved> Tenancy::resolve(const Asked& asked) const {
   if (ambient.state == Ambient::State::tenant) {
     return Resolved{.tenant = TenantId{ambient.text}, .found_by = "ambient"};
   }
-  if (!rules_.required) return found;
-  return fail(Code::unauthenticated,
-              fmt::format("tenant: none was found by resolver \"{}\"; expected one in the request, "
-                          "a TenantScope or for_tenant()",
-                          rules_.resolver));
+  return found;
 }
 
 // Nothing found: tenant "", by "none".

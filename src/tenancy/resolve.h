@@ -104,6 +104,8 @@ class Tenancy {
 
   Tenancy(Rules rules, std::unique_ptr<TenantResolver> resolver);  // nullptr: the null resolver
   [[nodiscard]] Result<Resolved> resolve(const Asked& asked) const;
+  // The same, but nobody (tenant "") is no error where a tenant is required.
+  [[nodiscard]] Result<Resolved> find(const Asked& asked) const;
   [[nodiscard]] bool required() const { return rules_.required; }
 
  private:

@@ -1,0 +1,74 @@
+// The sentence: request -> tenancy -> hold -> provider -> usage -> price -> settle -> events. begin()
+// goes up to the hold, the caller asks the provider, settle() does the rest and never exits early.
+#include "meter/running_call.h"
+
+namespace aimeter::meter {
+
+Result<Hold> Core::begin(Call call) {
+  AIMETER_TRY(const std::shared_ptr<RunningCall> running, prepare(std::move(call)));
+  if (running->prepared().key) {
+    AIMETER_TRY(const ledger::KeyEntry entry, deps_.ledger.enter_key(*running->prepared().key));
+    AIMETER_CHECK_OK(running->boards(entry));
+  }
+  if (!running->is_repeat()) {
+    AIMETER_CHECK_OK(running->holds(deps_.ledger.hold(running->prepared().ask)));
+  }
+  return Hold(running);
+}
+
+Result<Settled> RunningCall::settle(Answered answered) {
+  if (auto ended = begin_settling()) return *std::move(ended);
+  Outcome outcome = outcome_of(std::move(answered));  // usage, price
+  Settled settled = is_repeat()
+                        ? store_repeat(std::move(outcome))
+                        : conclude(outcome, core().deps().ledger.settle(
+                                                std::move(held_), std::move(outcome.settlement)));
+  finish(settled);
+  return settled;
+}
+
+// ---- The same for event loops.
+
+void Core::begin(Call call, HoldDone done) {
+  Result<std::shared_ptr<RunningCall>> prepared = prepare(std::move(call));
+  if (!prepared) return done(std::unexpected(std::move(prepared).error()));
+  const std::shared_ptr<RunningCall> running = *std::move(prepared);
+  if (!running->prepared().key) return hold(running, std::move(done));
+  deps_.ledger.enter_key(*running->prepared().key, [this, running, done = std::move(done)](
+                                                       Result<ledger::KeyEntry> entry) mutable {
+    const Status boarded = entry ? running->boards(*entry) : Status(std::unexpected(entry.error()));
+    if (!boarded) return done(std::unexpected(boarded.error()));
+    hold(running, std::move(done));
+  });
+}
+
+void Core::hold(const std::shared_ptr<RunningCall>& running, HoldDone done) {
+  if (running->is_repeat()) return done(Hold(running));
+  deps_.ledger.hold(running->prepared().ask,
+                    [running, done = std::move(done)](Result<budget::Held> held) mutable {
+                      const Status holding = running->holds(std::move(held));
+                      if (!holding) return done(std::unexpected(holding.error()));
+                      done(Hold(running));
+                    });
+}
+
+void RunningCall::settle(Answered answered, SettleDone done) {
+  if (!begin_settling(done)) return;
+  auto outcome = std::make_unique<Outcome>(outcome_of(std::move(answered)));
+  if (is_repeat()) {
+    const Settled settled = store_repeat(std::move(*outcome));
+    finish(settled);
+    return done(settled);
+  }
+  store::Settlement settlement = std::move(outcome->settlement);
+  core().deps().ledger.settle(
+      std::move(held_), std::move(settlement),
+      [self = shared_from_this(), outcome = std::move(outcome),
+       done = std::move(done)](Result<ledger::SettleOutcome> written) mutable {
+        const Settled settled = self->conclude(*outcome, std::move(written));
+        self->finish(settled);
+        done(settled);
+      });
+}
+
+}  // namespace aimeter::meter

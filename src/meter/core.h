@@ -1,0 +1,128 @@
+// Package:       meter
+// Units:         as in aimeter/call.h.
+// Errors:        as in aimeter/call.h and aimeter/tenant_view.h.
+// Thread safety: any thread.
+// Ownership:     borrows everything in Deps; the app owns it and outlives every handle.
+//
+// The engine behind every handle: call.cpp is the sentence, records.cpp what happened elsewhere,
+// reader.cpp what was stored.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "aimeter/tenant_view.h"
+#include "base/fork.h"
+#include "ledger/ledger.h"
+#include "meter/answers.h"
+#include "meter/costing.h"
+#include "meter/estimates.h"
+#include "meter/facts.h"
+#include "meter/options.h"
+#include "tenancy/resolve.h"
+
+namespace aimeter::meter {
+
+class RunningCall;
+
+class Core final : public MeterCore {
+ public:
+  struct Deps {
+    const tenancy::Tenancy& tenancy;
+    ledger::Ledger& ledger;
+    store::Store& store;
+    const Clock& clock;
+    const Answers& answers;
+    PriceShelf& prices;
+    Facts& facts;
+  };
+  Core(const Deps& deps, Options options);
+  // The handle that calls keep, so that the engine outlives them. Before the first call.
+  void bind(const std::shared_ptr<MeterCore>& self) { self_ = self; }
+  [[nodiscard]] static Core& of(const std::shared_ptr<MeterCore>& handle) {
+    return static_cast<Core&>(*handle);
+  }
+
+  [[nodiscard]] Result<Hold> begin(Call call) override;
+  void begin(Call call, HoldDone done) override;
+
+  [[nodiscard]] Result<std::vector<Settled>> record_batch(const TenantId& tenant,
+                                                          std::span<const UsageRecord> records,
+                                                          const RecordOptions& options);
+  [[nodiscard]] std::vector<Result<Settled>> record_each(const TenantId& tenant,
+                                                         std::span<const UsageRecord> records,
+                                                         const RecordOptions& options);
+  [[nodiscard]] Result<Settled> adjust(const std::optional<TenantId>& tenant,
+                                       const Adjustment& adjustment);
+  [[nodiscard]] Result<RepriceReport> reprice(const RepriceOptions& options);
+  [[nodiscard]] Result<Explanation> explain(const std::optional<TenantId>& tenant,
+                                            std::int64_t row);
+  // Adjustments of a usage that are in the store, oldest first.
+  [[nodiscard]] Result<std::vector<UsageRecord>> adjustments_of(const Account& account,
+                                                                Instant occurred_at,
+                                                                std::int64_t row);
+  // Reads wait until the store has what was settled here before.
+  [[nodiscard]] std::shared_ptr<const UsageReader> reader() const;
+  [[nodiscard]] Result<store::Settlement> settlement(const std::optional<TenantId>& tenant,
+                                                     std::int64_t row);
+  [[nodiscard]] Result<LimitCheck> check_limit(const Account& account, const Estimate& requested);
+  // The limits in force now.
+  [[nodiscard]] Result<std::shared_ptr<const budget::Terms>> terms(const Account& account);
+  [[nodiscard]] Result<store::Changed> change(store::ChangeBody body);
+  // failed_precondition in a forked child.
+  [[nodiscard]] Status usable() const;
+
+  [[nodiscard]] const Deps& deps() const { return deps_; }
+  [[nodiscard]] const Options& options() const { return options_; }
+  [[nodiscard]] Estimates& estimates() { return estimates_; }
+  [[nodiscard]] std::shared_ptr<MeterCore> self() const { return self_.lock(); }
+
+ private:
+  friend class RunningCall;
+  [[nodiscard]] Result<std::shared_ptr<RunningCall>> prepare(Call call);
+  // What one record takes part in.
+  struct Incoming;
+  struct Written;
+  [[nodiscard]] Result<Incoming> incoming(const TenantId& tenant, const UsageRecord& record,
+                                          const RecordOptions& options);
+  [[nodiscard]] Result<Written> write(Incoming incoming, const RecordOptions& options);
+  [[nodiscard]] Result<Written> write_keyed(Incoming incoming, const RecordOptions& options);
+  [[nodiscard]] Result<Written> write_held(Incoming incoming);
+  [[nodiscard]] Result<Settled> original(const TenantId& tenant, std::int64_t row);
+  struct Difference;
+  [[nodiscard]] Result<Settled> adjust_by(const store::Settlement& original, std::int64_t row,
+                                          Difference difference);
+  struct Repriced;
+  [[nodiscard]] Result<Repriced> reprice_row(const UsageRecord& row, Run run);
+  void hold(const std::shared_ptr<RunningCall>& running, HoldDone done);
+  [[nodiscard]] Status check_names(const Call& call) const;
+  [[nodiscard]] Result<tenancy::Resolved> resolve(const Call& call) const;
+
+  Deps deps_;
+  Options options_;
+  std::weak_ptr<MeterCore> self_;
+  base::ForkMark born_;
+  Estimates estimates_;
+  base::Mutex adjusting_;  // what is left of a usage is read and written by one at a time
+};
+
+// One sum a currency.
+[[nodiscard]] Result<std::vector<UsageTotals>> totals_of(const store::Store& store,
+                                                         const UsageFilter& filter);
+// Who pays: the explicit billable, else the tenant, else the user. Errors: invalid_argument.
+[[nodiscard]] Result<Account> account_of(const TenantId& tenant,
+                                         const std::optional<Billable>& billable,
+                                         std::string_view user);
+[[nodiscard]] Status check_billable(const Billable& who);
+[[nodiscard]] Status check_feature(std::string_view name, FeatureNames how);
+// What a settlement takes from the terms of its hold.
+void pin_terms(store::Settlement& settlement, const budget::Terms& terms);
+void set_price(store::Settlement& settlement, Priced price);
+// What this version does not bill: credits, charged overage, limits in a currency without a rate.
+[[nodiscard]] Status check_billed(const budget::Terms& terms, const Guess& guess);
+[[nodiscard]] std::unexpected<Error> comes_later(std::string_view what);
+
+}  // namespace aimeter::meter

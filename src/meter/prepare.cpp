@@ -1,0 +1,195 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/ids.h"
+#include "meter/content.h"
+#include "meter/meta.h"
+#include "meter/running_call.h"
+
+namespace aimeter {
+
+Status check_call_text(std::string_view field, std::string_view value) {
+  return base::check_id(field, value);
+}
+
+namespace meter {
+namespace {
+
+constexpr std::size_t kFeatureBytesMax = 100;
+
+bool is_feature_name(std::string_view name) {
+  const auto good = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+  };
+  return !name.empty() && name.size() <= kFeatureBytesMax && std::ranges::all_of(name, good);
+}
+
+tenancy::Ambient ambient_of(const Call& call) {
+  using tenancy::Ambient;
+  if (!call.ambient) return {};
+  if (call.ambient->text.empty()) return {.state = Ambient::State::central};
+  return {.state = Ambient::State::tenant, .text = call.ambient->text};
+}
+
+ledger::HoldAsk ask_of(const Call& call, const Account& account,
+                       const RunningCall::Prepared& prepared) {
+  ledger::HoldAsk ask{.account = account, .need = prepared.guess.need};
+  ask.names = {.user = call.user,
+               .api_key = call.api_key,
+               .feature = call.feature,
+               .model = prepared.info.provider + "/" + prepared.info.model,
+               .session = call.session};
+  ask.estimate_source = prepared.guess.source;
+  store::Settlement& expected = ask.expected;
+  expected.occurred_at = prepared.pin.at;
+  expected.account = account;
+  expected.user = call.user;
+  expected.provider = prepared.info.provider;
+  expected.model = prepared.info.model;
+  expected.feature = call.feature;
+  expected.api_key = call.api_key;
+  expected.session = call.session;
+  expected.key = prepared.key;
+  store::Pins& pins = expected.pins;
+  pins.price_version = prepared.pin.version;
+  pins.estimate_source = prepared.guess.source;
+  pins.estimate_tokens = prepared.guess.need.tokens;
+  pins.estimate_cost_nanos = prepared.guess.need.cost_nanos;
+  return ask;
+}
+
+}  // namespace
+
+std::unexpected<Error> comes_later(std::string_view what) {
+  return fail(Code::failed_precondition,
+              fmt::format("{} is not done by this version; it comes with a later one", what));
+}
+
+Status check_billable(const Billable& who) {
+  AIMETER_CHECK_OK(base::check_id("billable.type", who.type));
+  return base::check_id("billable.id", who.id);
+}
+
+Status check_feature(std::string_view name, FeatureNames how) {
+  if (name.empty()) return {};
+  if (how == FeatureNames::any) return base::check_id("feature", name);
+  if (is_feature_name(name)) return {};
+  return bad_input("feature", name, "1 to 100 of the characters A-Z a-z 0-9 _");
+}
+
+Result<Account> account_of(const TenantId& tenant, const std::optional<Billable>& billable,
+                           std::string_view user) {
+  if (billable) {
+    AIMETER_CHECK_OK(check_billable(*billable));
+    return Account{tenant, *billable};
+  }
+  if (!tenant.text.empty()) return Account{tenant, {"tenant", tenant.text}};
+  if (!user.empty()) return Account{tenant, {"user", std::string(user)}};
+  return fail(Code::invalid_argument,
+              "billable: nobody pays for this call, neither billable, tenant nor user is given; "
+              "expected one of billable(), for_tenant() and for_user()");
+}
+
+void pin_terms(store::Settlement& settlement, const budget::Terms& terms) {
+  const plans::EffectiveLimits& limits = terms.limits;
+  store::Pins& pins = settlement.pins;
+  if (!limits.budgets.empty()) pins.period = limits.budgets.front().span;
+  if (limits.subscription) {
+    pins.subscription = limits.subscription->id;
+    pins.mode = limits.subscription->billing_mode;
+  }
+  if (limits.plan) {
+    pins.plan = limits.plan->id;
+    pins.plan_version = limits.plan->version;
+    pins.plan_slug = limits.plan->slug;
+  }
+  pins.catalogue = terms.catalogue;
+}
+
+void set_price(store::Settlement& settlement, Priced price) {
+  settlement.input_cost = std::move(price.input);
+  settlement.output_cost = std::move(price.output);
+  settlement.total_cost = std::move(price.total);
+  settlement.flags |= price.flags;
+  settlement.pins.price_model = std::move(price.model);
+  settlement.pins.price_version = std::move(price.version);
+  if (settlement.usage.total_only) settlement.flags |= store::kTotalOnly;
+  if (settlement.usage.source == UsageSource::manual) settlement.flags |= store::kUsageManual;
+  settlement.usage = halved(std::move(settlement.usage));
+}
+
+Status check_billed(const budget::Terms& terms, const Guess& guess) {
+  const auto& subscription = terms.limits.subscription;
+  if (subscription && subscription->billing_mode == BillingMode::credits)
+    return comes_later("billing_mode \"credits\"");
+  for (const plans::ConcreteBudget& one : terms.limits.budgets) {
+    if (one.overage == OverageBehavior::charge && one.limit)
+      return comes_later("overage_behavior \"charge\"");
+    if (one.kind != BudgetKind::cost || !one.blocking()) continue;
+    if (!guess.priceable) {
+      return fail(Code::failed_precondition,
+                  "model: has no price, and the account has a cost limit; expected a model of the "
+                  "price book, a price in the configuration, or pricing.unknown_model = "
+                  "\"default_price\"");
+    }
+    if (one.currency != guess.need.cost_currency) {
+      return fail(Code::failed_precondition,
+                  fmt::format("currency: the price is in {}, the account's cost limit in {}, and "
+                              "there is no rate",
+                              guess.need.cost_currency, one.currency));
+    }
+  }
+  return {};
+}
+
+Status Core::check_names(const Call& call) const {
+  if (call.billing_mode == BillingMode::credits) return comes_later("billing_mode \"credits\"");
+  if (!call.user.empty()) AIMETER_CHECK_OK(base::check_id("user", call.user));
+  AIMETER_CHECK_OK(check_feature(call.feature, options_.feature_names));
+  if (!call.manual_usage) return {};
+  if (auto good = normalised(*call.manual_usage).check(); !good) {
+    good.error().message.insert(0, "manual usage: ");
+    return good;
+  }
+  return {};
+}
+
+Result<tenancy::Resolved> Core::resolve(const Call& call) const {
+  return deps_.tenancy.resolve({.explicit_tenant = call.tenant,
+                                .ambient = ambient_of(call),
+                                .context = call.context ? &*call.context : nullptr});
+}
+
+Result<std::shared_ptr<RunningCall>> Core::prepare(Call call) {
+  if (call.bad) return std::unexpected(*std::move(call.bad));
+  AIMETER_CHECK_OK(usable());
+  if (call.user.empty() && call.context) call.user = call.context->user;
+  AIMETER_CHECK_OK(check_names(call));
+  AIMETER_TRY(tenancy::Resolved tenant, resolve(call));
+  AIMETER_TRY(const Account account, account_of(tenant.tenant, call.billable, call.user));
+
+  RunningCall::Prepared prepared;
+  prepared.info = {.provider = call.provider.empty() ? options_.default_provider : call.provider,
+                   .model = call.model};
+  if (!call.manual_usage) AIMETER_CHECK_OK(deps_.answers.check_provider(prepared.info.provider));
+  prepared.pin = pin_prices(deps_.prices.now(), deps_.clock.now());
+  AIMETER_TRY(prepared.guess,
+              guess({options_, estimates_, prepared.pin}, call, prepared.info, account.tenant));
+  if (!prepared.guess.priceable && options_.unknown_model == UnknownModel::refuse) {
+    return fail(Code::failed_precondition,
+                fmt::format("model: \"{}\" of provider \"{}\" has no price; pricing.unknown_model "
+                            "refuses it",
+                            prepared.info.model, prepared.info.provider));
+  }
+  AIMETER_TRY(prepared.meta, kept_meta(call.meta, options_.metadata));
+  if (!call.idempotency_key.empty()) prepared.key = key_of_call(call, account);
+  prepared.ask = ask_of(call, account, prepared);
+  prepared.ask.expected.pins.tenant_found_by = std::move(tenant.found_by);
+  AIMETER_TRY(prepared.ask.expected.meta, json_of(prepared.meta));
+  prepared.call = std::move(call);
+  return std::make_shared<RunningCall>(self(), std::move(prepared));
+}
+
+}  // namespace meter
+}  // namespace aimeter
