@@ -62,8 +62,7 @@ Result<std::shared_ptr<MeterCore>> House::build(std::string_view dsn, OpenOption
 Status House::open_store() {
   store_ = options_.ports.store;
   if (store_ != nullptr) return {};
-  if (dsn_ != kMemoryDsn) return bad_input("storage.url", dsn_, "memory:");
-  own_store_ = store::make_memory_store(clock_);
+  AIMETER_TRY(own_store_, drivers::open_store(dsn_, {.clock = &clock_}));
   store_ = own_store_.get();
   return {};
 }

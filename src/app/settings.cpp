@@ -33,7 +33,8 @@ Result<ledger::Durability> durability_of(std::string_view dsn, std::string_view 
 }
 
 std::string journal_folder(std::string_view dsn, const std::string& given) {
-  if (!given.empty() || dsn == kMemoryDsn) return given;
+  if (dsn == kMemoryDsn) return {};
+  if (!given.empty()) return given;
   if (dsn.starts_with(kSqlite)) return std::string(dsn.substr(kSqlite.size())) + ".aimeter";
   return {};
 }

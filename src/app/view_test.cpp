@@ -307,7 +307,7 @@ TEST(Open, names_the_option_that_it_refuses) {
        "memory:",
        {.tenancy = {.on_mismatch = "x"}},
        "tenancy.on_mismatch"},
-      {"a store that nobody knows", "oracle:x", {}, "storage"},
+      {"a store that nobody knows", "oracle:x", {}, "store"},
   };
   for (const auto& row : rows) {
     SCOPED_TRACE(row.sentence);
