@@ -14,7 +14,7 @@ class Driver final : public TenantResolver {
   // Longest base first: eu.example.com goes before example.com.
   Driver(std::vector<std::string> bases, std::vector<std::string> central)
       : bases_(std::move(bases)), central_(std::move(central)) {
-    std::ranges::stable_sort(bases_, std::ranges::greater{}, &std::string::size);
+    std::ranges::sort(bases_, std::ranges::greater{}, &std::string::size);
   }
 
   [[nodiscard]] Result<std::optional<TenantId>> resolve(const Context& context) const override {
