@@ -180,7 +180,7 @@ enum class UnknownModel { provisional, refuse, default_price };
 class Prices {
  public:
   struct Options {
-    std::vector<PriceBook::Ref> books = {};  // any order; empty: the shipped book
+    std::vector<PriceBook::Ref> books = {};  // any order; the shipped book holds before them
     std::vector<ConfiguredPrice> configured = {};
     std::optional<ConfiguredPrice> default_price = {};  // of models that nothing else prices
     std::string currency = "usd";                       // of the configured prices
@@ -190,8 +190,8 @@ class Prices {
   Prices(const Prices&) = delete;
   Prices& operator=(const Prices&) = delete;
 
-  // The book in force at `at`: the latest effective_from that is not after it, else the earliest
-  // book.
+  // The book in force at `at`: the latest effective_from that is not after it; before all of them
+  // the shipped book.
   [[nodiscard]] const PriceBook::Ref& in_force(Instant at) const;
   [[nodiscard]] PriceBook::Ref find_version(std::string_view version) const;  // null: not known
 

@@ -267,7 +267,7 @@ void print_table(Console& console, const CostResult& cost) {
 }
 
 Result<Exit> show_cost(Frame& frame, const Options& options) {
-  AIMETER_TRY(const auto prices, prices_of(options.prices));
+  AIMETER_TRY(const auto prices, prices_of(frame, options.prices));
   if (options.is_batch) return run_batch(frame, options, *prices);
   AIMETER_TRY(const Question question, single_question(frame, options));
   AIMETER_TRY(const CostResult cost, answer_to(*prices, question));

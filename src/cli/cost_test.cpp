@@ -6,6 +6,7 @@
 
 #include <boost/json.hpp>
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 
@@ -194,6 +195,35 @@ TEST(PricesCommand, list_show_export_and_diff) {
   ASSERT_EQ(changes.size(), 1U);
   EXPECT_EQ(changes[0].at("change"), "changed");
   EXPECT_EQ(changes[0].at("after").at("prices"), "input 2/1000000, output 5/1000000, images 0.04");
+}
+
+TEST(PricesCommand, an_imported_book_prices_usages_from_its_day_on) {
+  const TemporaryFile place("");
+  std::remove(place.path().c_str());
+  const std::string store = "sqlite:" + place.path();
+  const TemporaryFile mine(kBook);
+  const Seen import = run_with(
+      {"prices", "import", mine.path(), "--effective-from", "2026-09-01", "--store", store});
+  EXPECT_EQ(import.exit, 0) << import.err;
+  const auto cost = [&](const char* at) {
+    return run_with({"cost", "p", "m", "--input", "1", "--at", at, "--store", store});
+  };
+  EXPECT_THAT(cost("2026-09-01").out, HasSubstr("0.000002 usd for p/m, prices mine"));
+  EXPECT_THAT(cost("2026-08-31").err, HasSubstr("no price for model"));  // the shipped book's day
+  const Seen list = run_with({"prices", "list", "--json", "--store", store});
+  const auto books = boost::json::parse(list.out).as_array();
+  ASSERT_EQ(books.size(), 2U);
+  EXPECT_EQ(books[1].at("version"), "mine");
+  EXPECT_EQ(books[1].at("effective_from"), "2026-09-01T00:00:00Z");
+  // The same again changes nothing; other prices under its name are a conflict.
+  EXPECT_EQ(run_with({"prices", "import", mine.path(), "--effective-from", "2026-09-01", "--store",
+                      store})
+                .exit,
+            0);
+  const Seen other = run_with({"prices", "import", mine.path(), "--store", store});
+  EXPECT_EQ(other.exit, 1);
+  EXPECT_THAT(other.err, HasSubstr("version \"mine\" is there with other prices"));
+  std::filesystem::remove_all(place.path() + ".aimeter");
 }
 
 TEST(PricesCommand, import_checks_a_whole_book_and_lists_what_it_leaves_out) {

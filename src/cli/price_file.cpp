@@ -1,7 +1,12 @@
 #include "cli/price_file.h"
 
+#include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
+
+#include "drivers/builtin.h"
+#include "store/store.h"
 
 namespace aimeter::cli {
 
@@ -34,17 +39,50 @@ Result<ImportedBook> read_price_file(const PriceFileOptions& options) {
   return book;
 }
 
-Status install_book(Frame& frame, const PriceBook& book) {
-  return fail(Code::failed_precondition, "store " +
-                                             frame.globals().store.value_or("sqlite:aimeter.db") +
-                                             ": this program opens no store; version " +
-                                             book.version() + " was checked and not installed");
+namespace {
+
+std::string store_of(Frame& frame) { return frame.globals().store.value_or("sqlite:aimeter.db"); }
+
+}  // namespace
+
+Result<std::vector<PriceBook::Ref>> installed_books(Frame& frame) {
+  constexpr std::string_view kFile = "sqlite:";
+  const std::string dsn = store_of(frame);
+  std::vector<PriceBook::Ref> books;
+  if (dsn.starts_with(kFile) && !std::filesystem::exists(dsn.substr(kFile.size()))) return books;
+  using Migrate = store::StoreOptions::Migrate;
+  AIMETER_TRY(const auto store, drivers::open_store(dsn, {.migrate = Migrate::refuse}));
+  AIMETER_TRY(std::vector<store::PriceBookRow> rows, store->price_books());
+  std::sort(rows.begin(), rows.end(),
+            [](const auto& a, const auto& b) { return a.effective_from < b.effective_from; });
+  for (const store::PriceBookRow& row : rows) {
+    AIMETER_TRY(const ImportedBook imported,
+                PriceBook::import(row.document,
+                                  {.version = row.version, .effective_from = row.effective_from}));
+    books.push_back(imported.book);
+  }
+  return books;
 }
 
-Result<std::shared_ptr<const Prices>> prices_of(const PriceFileOptions& options) {
-  if (options.file.empty()) return std::make_shared<const Prices>(Prices::Options{});
-  AIMETER_TRY(const ImportedBook imported, read_price_file(options));
-  return std::make_shared<const Prices>(Prices::Options{.books = {imported.book}});
+Status install_book(Frame& frame, const PriceBook& book) {
+  AIMETER_TRY(const auto store, drivers::open_store(store_of(frame), {}));
+  const store::PriceBookRow row{book.version(), book.effective_from(), book.to_document()};
+  AIMETER_CHECK_OK(store->change({.body = store::PutPrices{row}, .actor = "cli"}));
+  return {};
+}
+
+Result<std::shared_ptr<const Prices>> prices_of(Frame& frame, const PriceFileOptions& options) {
+  Prices::Options prices;
+  if (options.file.empty()) {
+    AIMETER_TRY(prices.books, installed_books(frame));
+  } else {
+    PriceFileOptions whole = options;
+    AIMETER_TRY(const std::string text, read_whole_file(options.file));
+    if (guess_format(text) == BookFormat::aimeter) whole.effective_from = "1970-01-01";
+    AIMETER_TRY(const ImportedBook imported, read_price_file(whole));
+    prices.books = {imported.book};
+  }
+  return std::make_shared<const Prices>(std::move(prices));
 }
 
 }  // namespace aimeter::cli

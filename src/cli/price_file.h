@@ -9,6 +9,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "aimeter/pricing.h"
 #include "cli/frame.h"
@@ -26,10 +27,13 @@ void add_price_options(CLI::App& app, PriceFileOptions& options);
 
 [[nodiscard]] Result<std::string> read_whole_file(const std::string& path);
 [[nodiscard]] Result<ImportedBook> read_price_file(const PriceFileOptions& options);
+// The versions in the store, oldest first; none where there is no store file yet.
+[[nodiscard]] Result<std::vector<PriceBook::Ref>> installed_books(Frame& frame);
 // Writes the book into the store as a version of its own. Errors: conflict (the version is there
 // with other prices), unavailable, failed_precondition.
 [[nodiscard]] Status install_book(Frame& frame, const PriceBook& book);
-// The file's book alone, or the books in use.
-[[nodiscard]] Result<std::shared_ptr<const Prices>> prices_of(const PriceFileOptions& options);
+// The file's book alone, whatever its day; or the books in use.
+[[nodiscard]] Result<std::shared_ptr<const Prices>> prices_of(Frame& frame,
+                                                              const PriceFileOptions& options);
 
 }  // namespace aimeter::cli

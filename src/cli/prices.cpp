@@ -24,38 +24,60 @@ void print_json(Frame& frame, const boost::json::value& value) {
   frame.console().out() << boost::json::serialize(value) << '\n';
 }
 
-Result<PriceBook::Ref> book_of(const PriceFileOptions& options) {
-  if (options.file.empty()) return PriceBook::shipped();
-  AIMETER_TRY(const ImportedBook imported, read_price_file(options));
-  return imported.book;
+// A file's book, or the one in force now.
+Result<PriceBook::Ref> book_of(Frame& frame, const PriceFileOptions& options) {
+  if (!options.file.empty()) {
+    AIMETER_TRY(const ImportedBook imported, read_price_file(options));
+    return imported.book;
+  }
+  const Clock* clock = frame.console().options().clock;
+  AIMETER_TRY(const auto prices, prices_of(frame, options));
+  return prices->in_force((clock == nullptr ? system_clock() : *clock).now());
 }
 
 std::string from_text(const PriceBook& book) {
   return book.effective_from() == Instant{} ? "always" : text_of(book.effective_from());
 }
 
-Result<Exit> list_books(Frame& frame, const Options& options) {
-  AIMETER_TRY(const PriceBook::Ref book, book_of(options.prices));
-  const auto rows = static_cast<std::int64_t>(book->lines().size());
-  const auto models = static_cast<std::int64_t>(book->models());
-  if (frame.json()) {
-    print_json(frame, boost::json::array{boost::json::object{{"version", book->version()},
-                                                             {"effective_from", from_text(*book)},
-                                                             {"models", models},
-                                                             {"rows", rows}}});
-    return Exit::done;
+// Oldest first: the shipped book, then the versions of the store; or a file's alone.
+Result<std::vector<PriceBook::Ref>> books_of(Frame& frame, const Options& options) {
+  std::vector<PriceBook::Ref> books = {PriceBook::shipped()};
+  if (!options.prices.file.empty()) {
+    AIMETER_TRY(const ImportedBook imported, read_price_file(options.prices));
+    books = {imported.book};
+    return books;
   }
+  AIMETER_TRY(const std::vector<PriceBook::Ref> installed, installed_books(frame));
+  books.insert(books.end(), installed.begin(), installed.end());
+  return books;
+}
+
+Result<Exit> list_books(Frame& frame, const Options& options) {
+  AIMETER_TRY(const std::vector<PriceBook::Ref> books, books_of(frame, options));
+  boost::json::array json;
   Table table({{"version"},
                {"in force from"},
                {"models", Table::Align::right},
                {"rows", Table::Align::right}});
-  table.add({book->version(), from_text(*book), std::to_string(models), std::to_string(rows)});
-  frame.console().out() << table.text(frame.console().options().columns);
+  for (const PriceBook::Ref& book : books) {
+    const auto rows = static_cast<std::int64_t>(book->lines().size());
+    const auto models = static_cast<std::int64_t>(book->models());
+    json.push_back(boost::json::object{{"version", book->version()},
+                                       {"effective_from", from_text(*book)},
+                                       {"models", models},
+                                       {"rows", rows}});
+    table.add({book->version(), from_text(*book), std::to_string(models), std::to_string(rows)});
+  }
+  if (frame.json()) {
+    print_json(frame, json);
+  } else {
+    frame.console().out() << table.text(frame.console().options().columns);
+  }
   return Exit::done;
 }
 
 Result<Exit> show_rows(Frame& frame, const Options& options) {
-  AIMETER_TRY(const PriceBook::Ref book, book_of(options.prices));
+  AIMETER_TRY(const PriceBook::Ref book, book_of(frame, options.prices));
   std::vector<PriceLine> lines = book->lines();
   if (!options.provider.empty()) {
     AIMETER_TRY(lines, book->lines_of(options.provider, options.model));
@@ -105,19 +127,20 @@ void print_differences(Frame& frame, const std::vector<PriceDifference>& differe
 
 Result<Exit> diff_books(Frame& frame, const Options& options) {
   const auto named = [&](const std::string& file) {
+    if (file == "shipped") return Result<PriceBook::Ref>(PriceBook::shipped());
     PriceFileOptions from = options.prices;
-    from.file = file == "shipped" ? "" : file;
-    return book_of(from);
+    from.file = file;
+    return book_of(frame, from);
   };
   const bool one_file = options.after.empty();
-  AIMETER_TRY(const PriceBook::Ref before, named(one_file ? "shipped" : options.before));
+  AIMETER_TRY(const PriceBook::Ref before, named(one_file ? "" : options.before));
   AIMETER_TRY(const PriceBook::Ref after, named(one_file ? options.before : options.after));
   print_differences(frame, before->diff(*after));
   return Exit::done;
 }
 
 Result<Exit> export_book(Frame& frame, const Options& options) {
-  AIMETER_TRY(const PriceBook::Ref book, book_of(options.prices));
+  AIMETER_TRY(const PriceBook::Ref book, book_of(frame, options.prices));
   frame.console().out() << book->to_document();
   return Exit::done;
 }
@@ -153,7 +176,8 @@ void print_import(Frame& frame, const ImportedBook& imported, std::size_t differ
 // The whole document is read and checked before anything is written.
 Result<Exit> import_book(Frame& frame, const Options& options) {
   AIMETER_TRY(const ImportedBook imported, read_price_file(options.prices));
-  print_import(frame, imported, PriceBook::shipped()->diff(*imported.book).size());
+  AIMETER_TRY(const PriceBook::Ref in_use, book_of(frame, {}));
+  print_import(frame, imported, in_use->diff(*imported.book).size());
   if (!options.dry_run) {
     AIMETER_CHECK_OK(install_book(frame, *imported.book));
   }

@@ -73,7 +73,8 @@ struct Prices::Configured {
 Prices::Prices(Options options)
     : options_(std::move(options)), configured_(std::make_unique<Configured>()) {
   std::vector<PriceBook::Ref> books = options_.books;
-  if (books.empty()) books.push_back(PriceBook::shipped());
+  // Its effective_from is the beginning of time, so one that is given for that instant replaces it.
+  books.insert(books.begin(), PriceBook::shipped());
   for (PriceBook::Ref& book : books) {
     const auto later =
         std::upper_bound(books_.begin(), books_.end(), book->effective_from(), before);

@@ -48,7 +48,6 @@ TEST(Prices, a_usage_is_priced_by_the_version_in_force_when_it_occurred) {
     const char* total;
   };
   constexpr Row kRows[] = {
-      {"before the first one, the first one", "2025-12-31T23:59:59Z", "a", "0.001"},
       {"the day it begins", "2026-01-01T00:00:00Z", "a", "0.001"},
       {"the last moment before the next", "2026-01-31T23:59:59.999999Z", "a", "0.001"},
       {"the first moment of the next", "2026-02-01T00:00:00Z", "b", "0.002"},
@@ -63,6 +62,16 @@ TEST(Prices, a_usage_is_priced_by_the_version_in_force_when_it_occurred) {
     EXPECT_EQ(cost->source, CostSource::book);
     EXPECT_EQ(prices.in_force(at(row.at))->version(), row.version);
   }
+}
+
+TEST(Prices, before_the_first_version_the_shipped_book_holds) {
+  const Prices prices({.books = {book("next", "2026-09-01", "1")}});
+  const auto version = [&](std::string_view when) { return prices.in_force(at(when))->version(); };
+  EXPECT_EQ(version("2026-08-31T23:59:59Z"), PriceBook::shipped()->version());
+  EXPECT_EQ(version("2026-09-01T00:00:00Z"), "next");
+  EXPECT_EQ(
+      Prices({.books = {book("always", "1970-01-01", "1")}}).in_force(at("2026-01-01"))->version(),
+      "always");
 }
 
 TEST(Prices, a_pinned_version_prices_whatever_is_in_force) {
@@ -101,12 +110,17 @@ TEST(Prices, a_configured_price_wins_over_the_book_for_every_part) {
     EXPECT_EQ(cost->outcome, CostOutcome::priced);
   }
   // A pin to the configuration finds it again; another model of the provider is the book's.
-  EXPECT_EQ(prices.cost({.provider = "p", .model = "m"}, usage, "configuration")->total.text(),
-            "0.0035");
-  EXPECT_EQ(prices.upper_bound({.provider = "p", .model = "m"}, {.input_tokens = 1'000})->text(),
+  EXPECT_EQ(
+      prices.cost({.provider = "p", .model = "m", .at = at("2026-01-05")}, usage, "configuration")
+          ->total.text(),
+      "0.0035");
+  EXPECT_EQ(prices
+                .upper_bound({.provider = "p", .model = "m", .at = at("2026-01-05")},
+                             {.input_tokens = 1'000})
+                ->text(),
             "0.0025");
   usage.units["images"] = 1;
-  const auto images = prices.cost({.provider = "p", .model = "m"}, usage);
+  const auto images = prices.cost({.provider = "p", .model = "m", .at = at("2026-01-05")}, usage);
   EXPECT_EQ(images->outcome, CostOutcome::partial);  // two prices say nothing of images
 }
 
@@ -132,7 +146,7 @@ TEST(Prices, an_unknown_model_is_an_outcome_unless_a_default_price_is_set) {
   const PriceQuery query{.provider = "x", .model = "y"};
   EXPECT_EQ(without.cost(query, tokens(1'000, 0))->outcome, CostOutcome::unknown_model);
   EXPECT_FALSE(without.can_price(query));
-  EXPECT_TRUE(without.can_price({.provider = "p", .model = "m"}));
+  EXPECT_TRUE(without.can_price({.provider = "p", .model = "m", .at = at("2026-01-05")}));
   EXPECT_EQ(without.upper_bound(query, {.input_tokens = 1}).error().code, Code::not_found);
 
   Prices::Options options = three_versions();
@@ -145,7 +159,9 @@ TEST(Prices, an_unknown_model_is_an_outcome_unless_a_default_price_is_set) {
   EXPECT_EQ(cost->source, CostSource::configuration);
   EXPECT_TRUE(with.can_price(query));
   EXPECT_EQ(with.upper_bound(query, {.input_tokens = 1'000})->text(), "0.0025");
-  EXPECT_EQ(with.cost({.provider = "p", .model = "m"}, tokens(1'000, 0))->total.text(), "0.001");
+  EXPECT_EQ(with.cost({.provider = "p", .model = "m", .at = at("2026-01-05")}, tokens(1'000, 0))
+                ->total.text(),
+            "0.001");
 }
 
 TEST(Prices, without_a_model_the_providers_dearest_stands_in) {
@@ -165,7 +181,7 @@ TEST(Prices, a_result_outlives_the_prices_it_came_from) {
     Prices::Options options = three_versions();
     options.default_price = configured("", "");
     const Prices prices(std::move(options));
-    cost = *prices.cost({.provider = "p", .model = "m"}, tokens(1'000, 0));
+    cost = *prices.cost({.provider = "p", .model = "m", .at = at("2026-01-05")}, tokens(1'000, 0));
   }
   EXPECT_EQ(cost.model, "m");
   EXPECT_EQ(cost.price_version, "a");
