@@ -283,9 +283,9 @@ void Batch::detach(const Settlement& given) {
   Draft draft{.row = moved};
   DetachedHold hold{.tenant = given.account.tenant.text, .expires_at = given.expires_at};
   for (const BudgetPart& part : given.budgets) {
-    if (settled) break;
-    const Amount given_up = give_up(draft, part);
     Budget& budget = budget_in(draft, part.key);
+    if (settled) continue;
+    const Amount given_up = give_up(draft, part);
     if (over) budget.state.leased -= given_up;
     hold.parts.push_back({part.key, given_up});
   }

@@ -326,6 +326,20 @@ TEST_P(ApplyContract, ADeadCallKeepsItsKey) {
   EXPECT_EQ(again.odd[0].original, row_id(engine.ref.engine, 1));
 }
 
+TEST_P(ApplyContract, ARepeatCountsNothingWhateverItSays) {
+  Feeder engine(store());
+  lease(engine, tokens_, 50, 100);
+  Settlement bad = keyed(held_call_of(acme_, 5, {engine.ref, 5, 100}), "k");
+  bad.budgets[0].actual = -1;
+  engine.apply(bad);
+  EXPECT_EQ(state(tokens_).used, 5) << "dead: its hold";
+  const Applied again = engine.apply(bad);
+  ASSERT_EQ(again.odd.size(), 1U);
+  EXPECT_EQ(again.odd[0].what, Odd::duplicate);
+  EXPECT_EQ(state(tokens_).used, 5) << "its hold does not count a second time";
+  EXPECT_EQ(state(tokens_).leased, 40);
+}
+
 TEST_P(ApplyContract, WhatCannotBeASettlementIsDead) {
   struct Row {
     const char* sentence;

@@ -7,12 +7,16 @@
 // The stores that must pass the contract suite and the model test: one line each.
 #pragma once
 
+#include <stdlib.h>
+
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <ostream>
 #include <string>
 #include <vector>
 
+#include "drivers/builtin.h"
 #include "store/store_fixture.h"
 #include "time/manual_clock.h"
 
@@ -23,9 +27,11 @@ struct Opened {
   std::shared_ptr<void> folder = {};  // outlives the store
   std::unique_ptr<Store> store = {};
 };
+enum class Verify { counts, not_yet };  // not_yet: the driver has none; its two tests say so
 struct Factory {
   std::string name = {};
   std::function<Opened()> open = {};
+  Verify verify = Verify::counts;
   friend std::ostream& operator<<(std::ostream& out, const Factory& factory) {
     return out << factory.name;
   }
@@ -41,9 +47,31 @@ inline Opened open_memory() {
   return opened;
 }
 
+// A folder of its own, removed with its last owner; "" when there is no room for one.
+inline std::shared_ptr<std::string> make_folder() {
+  std::string name = (std::filesystem::temp_directory_path() / "aimeter-store-XXXXXX").string();
+  if (mkdtemp(name.data()) == nullptr) name.clear();
+  return {new std::string(name), [](const std::string* folder) {
+            std::error_code ignored;  // a test has no use for a folder that cannot be removed
+            if (!folder->empty()) std::filesystem::remove_all(*folder, ignored);
+            delete folder;
+          }};
+}
+
+inline Opened open_sqlite() {
+  Opened opened{.clock = std::make_unique<time::ManualClock>(fixture::kNoon)};
+  const auto folder = make_folder();
+  opened.folder = folder;
+  auto store =
+      drivers::open_store("sqlite:" + *folder + "/usage.db", {.clock = opened.clock.get()});
+  if (store) opened.store = *std::move(store);
+  return opened;
+}
+
 inline std::vector<Factory> factories() {
   return {
       {"memory", open_memory},
+      {"sqlite", open_sqlite, Verify::not_yet},
   };
 }
 

@@ -436,7 +436,7 @@ TEST_P(ReadsContract, ABudgetKeyIsAllOfItsParts) {
   std::vector<BudgetKey> keys(8, base);
   keys[1].kind = BudgetKind::requests;
   keys[2].scope = BudgetScope::session;
-  keys[3].name = "u1";
+  keys[3] = user_tokens_of(acme_, "u1");
   keys[4].span.start += Duration(1);
   keys[5].span.end += Duration(1);
   keys[6].plan = 3;

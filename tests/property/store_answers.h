@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -119,14 +120,23 @@ std::string text_of(const std::vector<T>& values) {
   for (const T& value : values) text += text_of(value) + "\n";
   return text;
 }
+// Of values whose order the port leaves open.
+template <class T>
+std::string sorted_text_of(const std::vector<T>& values) {
+  std::vector<std::string> lines;
+  for (const T& value : values) lines.push_back(text_of(value));
+  std::ranges::sort(lines);
+  return fmt::format("{}\n", fmt::join(lines, "\n"));
+}
+
 inline std::string text_of(const Pulse& pulse) {
   return fmt::format("{} {} catalogue {} engines {} now {} recalled {}",
                      pulse.lost ? "lost" : "alive", text_of(pulse.ref), pulse.catalogue,
-                     pulse.engines, text_of(pulse.store_now), text_of(pulse.recalled));
+                     pulse.engines, text_of(pulse.store_now), sorted_text_of(pulse.recalled));
 }
 inline std::string text_of(const Applied& applied) {
-  return fmt::format("last {}\n{}{}{}", applied.last, text_of(applied.budgets),
-                     text_of(applied.odd), text_of(applied.crossed));
+  return fmt::format("last {}\n{}{}{}", applied.last, sorted_text_of(applied.budgets),
+                     text_of(applied.odd), sorted_text_of(applied.crossed));
 }
 inline std::string text_of(const UsagePage& page) { return text_of(page.records); }
 inline std::string text_of(const AccountState& state) {
@@ -142,7 +152,9 @@ std::string text_of(const std::optional<T>& value) {
 template <class T>
 std::string answer_of(const Result<T>& result) {
   if (!result) return fmt::format("error {}", name_of(result.error().code));
-  if constexpr (std::is_void_v<T>) {
+  if constexpr (std::is_same_v<T, std::vector<BudgetState>>) {
+    return sorted_text_of(*result);
+  } else if constexpr (std::is_void_v<T>) {
     return "done";
   } else {
     return text_of(*result);

@@ -152,12 +152,6 @@ Status Batch::take_one(Line& line) {
     AIMETER_CHECK_OK(find_repeat(line));
     AIMETER_CHECK_OK(find_hold(given));
   }
-  if (const auto wrong = wrong_part(given); !wrong.empty()) return bury(line, std::string(wrong));
-  if (has(given, store::kAdjustment) && !line.repeat) {
-    std::string reason;
-    AIMETER_CHECK_OK(check_left(line, reason));
-    if (!reason.empty()) return bury(line, reason);
-  }
   std::optional<Settlement> changed;  // a repeat counts 0
   if (line.repeat) {
     changed = given;
@@ -165,6 +159,12 @@ Status Batch::take_one(Line& line) {
     for (BudgetPart& part : changed->budgets) part.actual = 0;
   }
   const Settlement& row = changed ? *changed : given;
+  if (const auto wrong = wrong_part(row); !wrong.empty()) return bury(line, std::string(wrong));
+  if (has(given, store::kAdjustment) && !line.repeat) {
+    std::string reason;
+    AIMETER_CHECK_OK(check_left(line, reason));
+    if (!reason.empty()) return bury(line, reason);
+  }
   bool late = hold_over_ && !line.repeat;
   AIMETER_TRY(const bool counted, count(line, row, late));
   if (!counted) return bury(line, "a counter is out of range");
