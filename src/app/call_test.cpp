@@ -150,9 +150,8 @@ TEST(Call, without_using_provider_it_is_the_default_provider_and_the_answers_mod
 
 TEST(Call, a_clients_own_type_tells_its_usage_beside_itself) {
   TestEngine engine;
-  const auto reply = metered(engine).call([]() -> std::expected<Typed, int> {
-    return Typed{.in = 10, .out = 20};
-  });
+  const auto reply = metered(engine).call(
+      []() -> std::expected<Typed, int> { return Typed{.in = 10, .out = 20}; });
   ASSERT_TRUE(reply) << reply.error().message;
   EXPECT_EQ(reply->response().out, 20);
   EXPECT_EQ(reply->usage().total_tokens.count, 30) << "the sum is made where it is not given";

@@ -56,8 +56,7 @@ Result<OpenOptions> options_of(const config::Settings& settings) {
   options.currency = settings.billing.currency;
   options.tenancy = tenancy_of(settings.tenancy);
   options.limits.period = settings.period;
-  options.limits.plan_change =
-      settings.plan_change == plans::PlanChange::carry ? "carry" : "split";
+  options.limits.plan_change = settings.plan_change == plans::PlanChange::carry ? "carry" : "split";
   const bool allow = settings.without_subscription == plans::WithoutSubscription::allow;
   options.limits.without_subscription = allow ? "allow" : "refuse";
   options.limits.approaching_percent = settings.approaching_percent;

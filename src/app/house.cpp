@@ -30,6 +30,11 @@ Result<std::unique_ptr<TenantResolver>> make_resolver(const OpenOptions& options
   return bad_input("tenant_resolvers", name, "a factory that makes a resolver");
 }
 
+void log_prices(const Error& error) {
+  base::log(base::LogLevel::error,
+            "app: the price books cannot be read, the old ones stay: " + error.message);
+}
+
 }  // namespace
 
 House::House(std::string_view dsn, OpenOptions options)
@@ -105,14 +110,20 @@ Status House::build_prices() {
   return {};
 }
 
+// Called after any change of the catalogue: reads the books again only if they are others.
 void House::reload_prices() {
-  Result<std::shared_ptr<const Prices>> prices = read_prices();
-  if (prices) {
-    prices_->put(*std::move(prices));
-  } else {
-    base::log(base::LogLevel::error,
-              "app: the price books cannot be read, the old ones stay: " + prices.error().message);
+  const auto rows = store_->price_books();
+  if (!rows) return log_prices(rows.error());
+  std::vector<std::string> versions;
+  for (const store::PriceBookRow& row : *rows) {
+    versions.push_back(row.version + "@" + text_of(row.effective_from));
   }
+  const base::Lock lock(prices_mutex_);
+  if (versions == price_versions_) return;
+  Result<std::shared_ptr<const Prices>> prices = read_prices();
+  if (!prices) return log_prices(prices.error());
+  prices_->put(*std::move(prices));
+  price_versions_ = std::move(versions);
 }
 
 Status House::build_answers() {

@@ -16,6 +16,7 @@
 #include "app/expiry.h"
 #include "app/lookups.h"
 #include "base/files.h"
+#include "base/mutex.h"
 #include "base/workers.h"
 #include "ledger/ledger.h"
 #include "meter/core.h"
@@ -56,6 +57,8 @@ class House {
   std::optional<StoreApiKeys> api_keys_;
   std::unique_ptr<tenancy::Tenancy> tenancy_;
   std::optional<meter::PriceShelf> prices_;
+  base::Mutex prices_mutex_;
+  std::vector<std::string> price_versions_ AIMETER_GUARDED_BY(prices_mutex_);
   std::optional<meter::Answers> answers_;
   std::optional<meter::Facts> facts_;
   std::unique_ptr<ledger::Ledger> ledger_;

@@ -10,9 +10,7 @@ namespace aimeter::meter {
 RunningCall::RunningCall(std::shared_ptr<MeterCore> engine, Prepared prepared)
     : engine_(std::move(engine)), prepared_(std::move(prepared)) {}
 
-RunningCall::~RunningCall() {
-  if (core().usable()) release("dropped");
-}
+RunningCall::~RunningCall() { release("dropped"); }
 
 Status RunningCall::boards(const ledger::KeyEntry& entry) {
   if (entry.what == ledger::KeyEntry::What::fresh) {
@@ -151,6 +149,10 @@ std::optional<Result<Settled>> RunningCall::begin_settling() {
 }
 
 bool RunningCall::begin_settling(SettleDone& done) {
+  if (const Status usable = core().usable(); !usable) {
+    done(std::unexpected(usable.error()));
+    return false;
+  }
   std::optional<Result<Settled>> ended;
   {
     const base::Lock lock(mutex_);
@@ -186,6 +188,7 @@ void RunningCall::finish(const Settled& settled) {
 }
 
 bool RunningCall::end_unsettled(std::string_view reason) {
+  if (!core().usable()) return false;  // the parent's hold is not this child's to release
   {
     const base::Lock lock(mutex_);
     if (state_ != State::open) return false;
