@@ -71,20 +71,22 @@ inline std::optional<std::string> cookie_value(std::string_view cookies, std::st
 }
 
 // Resumes the coroutine on its own executor, whatever thread the engine answers on.
+// g++ 12 destroys a closure twice that is a temporary of a co_await expression: they have names here.
 template <class T, class Start>
 boost::asio::awaitable<T> awaited(Start start) {
   auto value = std::make_shared<std::optional<T>>();
+  auto begin = std::make_shared<Start>(std::move(start));
+  auto initiate = [value, begin](auto handler) {
+    auto resume = std::make_shared<decltype(handler)>(std::move(handler));
+    auto executor = boost::asio::get_associated_executor(*resume);
+    auto work = boost::asio::prefer(executor, boost::asio::execution::outstanding_work.tracked);
+    (*begin)([value, resume, work](T result) mutable {
+      value->emplace(std::move(result));
+      boost::asio::post(work, [resume]() mutable { std::move (*resume)(); });
+    });
+  };
   co_await boost::asio::async_initiate<const boost::asio::use_awaitable_t<>, void()>(
-      [value, start = std::move(start)](auto handler) mutable {
-        auto shared = std::make_shared<decltype(handler)>(std::move(handler));
-        auto executor = boost::asio::get_associated_executor(*shared);
-        auto work = boost::asio::prefer(executor, boost::asio::execution::outstanding_work.tracked);
-        start([value, shared, work](T result) mutable {
-          value->emplace(std::move(result));
-          boost::asio::post(work, [shared]() mutable { std::move (*shared)(); });
-        });
-      },
-      boost::asio::use_awaitable);
+      initiate, boost::asio::use_awaitable);
   co_return std::move(**value);
 }
 
@@ -92,18 +94,18 @@ boost::asio::awaitable<T> awaited(Start start) {
 
 template <bool Manual>
 boost::asio::awaitable<Result<Hold>> async_hold(BasicMeter<Manual> meter) {
-  co_return co_await detail::awaited<Result<Hold>>(
-      [meter = std::move(meter)](HoldDone done) mutable {
-        std::move(meter).hold(std::move(done));
-      });
+  auto start = [kept = std::make_shared<BasicMeter<Manual>>(std::move(meter))](HoldDone done) {
+    std::move(*kept).hold(std::move(done));
+  };
+  co_return co_await detail::awaited<Result<Hold>>(start);
 }
 
 // `hold` lives in the caller's frame until the settlement is done.
 inline boost::asio::awaitable<Result<Settled>> async_settle(Hold& hold, Answered answered) {
-  co_return co_await detail::awaited<Result<Settled>>(
-      [&hold, answered = std::move(answered)](SettleDone done) mutable {
-        hold.settle_answer(std::move(answered), std::move(done));
-      });
+  auto start = [&hold, kept = std::make_shared<Answered>(std::move(answered))](SettleDone done) {
+    hold.settle_answer(std::move(*kept), std::move(done));
+  };
+  co_return co_await detail::awaited<Result<Settled>>(start);
 }
 
 template <class T>
@@ -145,7 +147,8 @@ struct CallForm<boost::asio::awaitable<T>> {
 
   static boost::asio::awaitable<Result<Reply<Response>>> answered(Hold hold, Kept answer) {
     if constexpr (std::is_void_v<T>) {
-      co_return co_await settled(hold, Answered{}, std::monostate{});
+      Answered nothing;
+      co_return co_await settled(hold, std::move(nothing), answer);
     } else if constexpr (Wrapped::is_expected) {
       if (!answer) {
         Error error = detail::provider_error(answer.error());

@@ -147,7 +147,7 @@ TEST(WithoutSubscription, is_the_operators_choice) {
   EXPECT_TRUE(call(strict));
 }
 
-TEST(Expiry, a_subscription_that_ends_by_time_is_told_once) {
+TEST(ActivePlan, ends_with_its_subscription) {
   TestEngine engine;
   engine.plan("small", Tokens{100});
   ASSERT_TRUE(engine->tenant("acme").subscribe({.billable = kAcme,
