@@ -205,9 +205,10 @@ HoldAnswer Book::hold(LocalAccount account, const Names& names, const Need& need
       continue;
     }
     answer.what = HoldAnswer::What::refused;
-    const bool first = !std::exchange(counter.told_refused, true) && !counter.told_reached;
-    answer.refusal = entry.refusal(counter, wanted, first);
     answer.fits_limit = counter.fits_limit(wanted);
+    const bool first = !answer.fits_limit && !std::exchange(counter.told_refused, true) &&
+                       !counter.told_reached;
+    answer.refusal = entry.refusal(counter, wanted, first);
     answer.worth_waiting = counter.leased_elsewhere > 0 &&
                            (answer.fits_limit || (may_cap && counter.may_be_capped_later()));
     if (!answer.fits_limit) counter.told_reached = true;

@@ -42,7 +42,8 @@ bool EngineLedger::serve(Request& request) {
     request.done(begin(std::move(answer->held), request.ask));
     return true;
   }
-  if (answer->worth_waiting && deps_.clock.boot() < request.deadline) return false;
+  const bool may_fit = answer->worth_waiting || answer->fits_limit;
+  if (may_fit && deps_.clock.boot() < request.deadline) return false;
   if (answer->fits_limit) {
     request.done(fail(Code::unavailable,
                       fmt::format("what is left of the {} limit is leased to other engines; retry "
@@ -66,7 +67,10 @@ Result<budget::HoldAnswer> EngineLedger::negotiate(const HoldAsk& ask) {
         if (refuses(answer.held)) heartbeat();
         return answer;
       case What::refused:
-        return answer;
+        // It fits, and no other engine has any of it: calls of this one were quicker. Again.
+        if (!answer.fits_limit || answer.worth_waiting || round + 2 >= kRoundsMax) return answer;
+        mode = budget::Book::Ask::first;
+        break;
       case What::stale:
         AIMETER_CHECK_OK(load(ask.account, local, at));
         break;
