@@ -126,9 +126,11 @@ Result<Changed> erase(State& state, const Erase& change) {
   Changed changed;
   const auto slice = [&](auto& values, auto&& value_of) {
     for (auto& entry : values) {
+      if (changed.more) return;
       if (static_cast<std::size_t>(changed.rows) == change.limit) {
-        changed.more = true;
-        return;
+        auto copy = value_of(entry.second);  // is there one more?
+        changed.more = erase_from(change, copy);
+        continue;
       }
       if (erase_from(change, value_of(entry.second))) changed.rows += 1;
     }

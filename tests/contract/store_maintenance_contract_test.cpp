@@ -228,7 +228,6 @@ TEST_P(MaintenanceContract, DuplicatesAndAdjustmentsArePrunedWithTheirPeriod) {
 // ---- Verify.
 
 TEST_P(MaintenanceContract, VerifySaysWhatItCounted) {
-  if (GetParam().verify == Verify::not_yet) GTEST_SKIP() << "the driver has no verify yet";
   Feeder engine(store()), other(store());
   lease(engine, tokens_of(acme_), 30, 100);
   Settlement bad = call_of(acme_, 1);
@@ -251,7 +250,6 @@ TEST_P(MaintenanceContract, VerifySaysWhatItCounted) {
 }
 
 TEST_P(MaintenanceContract, VerifyStopsWhenItIsTold) {
-  if (GetParam().verify == Verify::not_yet) GTEST_SKIP() << "the driver has no verify yet";
   Feeder engine(store());
   engine.apply({call_of(acme_, 1), call_of(acme_, 2)});
   const auto verified = store().verify([](std::int64_t, std::int64_t) { return false; });

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "base/fault.h"
 #include "drivers/storage/sqlite/batch.h"
 #include "drivers/storage/sqlite/sqlite_store.h"
 
@@ -55,7 +56,8 @@ Status bury_one(Work& work, const Settlement& settlement, const std::string& rea
   return {};
 }
 
-// Writes `part`, or what of it the database does not refuse: halves it until the guilty one is alone.
+// Writes `part`, or what of it the database does not refuse: halves it until the guilty one is
+// alone.
 Status write_part(Work& work, std::span<const Settlement> part) {
   Connection& connection = *work.lane.connection;
   AIMETER_CHECK_OK(connection.run_script("SAVEPOINT part"));
@@ -124,7 +126,9 @@ Result<store::Applied> SqliteStore::apply(store::EngineRef engine, store::Seq pr
     AIMETER_CHECK_OK(move_last_seq(*lane.connection, engine.engine, prev, batch.size(), work.now));
     AIMETER_CHECK_OK(check_seqs(prev, batch));
     if (!batch.empty()) AIMETER_CHECK_OK(write_part(work, batch));
+    AIMETER_FAULT_POINT("store.before_commit");
     committed = write.commit();
+    AIMETER_FAULT_POINT("store.after_commit");
   }
   const store::Seq last = prev + batch.size();
   if (!committed) {
@@ -136,6 +140,7 @@ Result<store::Applied> SqliteStore::apply(store::EngineRef engine, store::Seq pr
     if (*there != last) return fail(Code::unavailable, committed.error().message + "; it did not");
   }
   AIMETER_CHECK_OK(checkpoint_when_long());
+  std::ranges::sort(work.sum.budgets, {}, &store::BudgetState::key);
   return Applied{.last = last,
                  .budgets = std::move(work.sum.budgets),
                  .odd = std::move(work.sum.odd),

@@ -47,7 +47,7 @@ Status Batch::resolve(const Settlement& given, Line& line) {
                   .start = key.span.start.time_since_epoch().count(),
                   .end = key.span.end.time_since_epoch().count(),
                   .plan = key.plan};
-    if (key.scope != BudgetScope::account) {
+    if (key.scope != BudgetScope::account || !key.name.empty()) {
       AIMETER_TRY(ids, lane_.names.ids_of(key));
     } else {
       AIMETER_TRY(ids.currency, lane_.names.currency(key.currency));
@@ -187,6 +187,7 @@ Result<bool> Batch::count(const Line& line, const Settlement& row, bool& late) {
   undo_.leases.clear();
   const auto change = [this](std::uint32_t index) -> store::BudgetState& {
     undo_.counters.emplace_back(index, counters_[index].state);
+    counters_[index].touched = true;
     return counters_[index].state;
   };
   if (hold_.there) {  // all of the hold goes, whatever the settlement says of it

@@ -54,6 +54,7 @@ class Batch {
     const store::BudgetKey* key = nullptr;
     store::BudgetState state = {};  // without its key
     std::uint8_t told = 0, told_before = 0;
+    bool touched = false;  // a settlement counted in it, or moved a part of its lease
     std::optional<store::Naming> named = {};
   };
   static constexpr std::uint32_t kNoCounter = ~std::uint32_t{0};  // of another account: not counted

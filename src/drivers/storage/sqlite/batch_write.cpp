@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <tuple>
 
 #include "drivers/storage/sqlite/batch.h"
 
@@ -91,6 +92,7 @@ Status Batch::write_leases() {
 Status Batch::write_counters() {
   std::ranges::sort(counters_, {}, &Counter::budget);
   for (Counter& counter : counters_) {
+    if (!counter.touched) continue;
     store::BudgetState& state = counter.state;
     if (counter.named) store::name_limit(state, *counter.named);
     const auto crossed =
@@ -128,10 +130,14 @@ BatchResult Batch::result() {
   BatchResult result{.odd = std::move(odd_), .crossed = std::move(crossed_)};
   result.budgets.reserve(counters_.size());
   for (Counter& counter : counters_) {
-    if (counter.key == nullptr) continue;
+    if (counter.key == nullptr || !counter.touched) continue;
     store::BudgetState& state = result.budgets.emplace_back(counter.state);
     state.key = *counter.key;
   }
+  std::ranges::sort(result.budgets, {}, &store::BudgetState::key);
+  std::ranges::sort(result.crossed, [](const store::Crossed& a, const store::Crossed& b) {
+    return std::tie(a.key, a.reached) < std::tie(b.key, b.reached);
+  });
   return result;
 }
 

@@ -1,6 +1,6 @@
 // Package:       drivers
 // Units:         bytes; LEB128 varints, zigzag for signed.
-// Errors:        a reader that ran out or met a bad varint says so with failed(); it never reads beyond.
+// Errors:        a reader that ran out or met a bad varint says failed(); it never reads beyond.
 // Thread safety: values.
 // Ownership:     a ByteReader borrows its bytes.
 //

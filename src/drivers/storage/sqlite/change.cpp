@@ -1,3 +1,4 @@
+#include "base/fault.h"
 #include "drivers/storage/sqlite/catalogue.h"
 #include "drivers/storage/sqlite/maintenance.h"
 #include "drivers/storage/sqlite/sqlite_store.h"
@@ -93,7 +94,9 @@ Result<Changed> SqliteStore::change(const Change& change) {
                        " ?4, ?5)",
                        now().time_since_epoch().count(), change.actor, said.action, said.tenant,
                        said.details));
+  AIMETER_FAULT_POINT("store.before_change");
   AIMETER_CHECK_OK(write.commit());
+  AIMETER_FAULT_POINT("store.after_change");
   return changed;
 }
 

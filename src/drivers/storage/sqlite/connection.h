@@ -1,6 +1,6 @@
 // Package:       drivers
 // Units:         bytes; SQLite integers are int64.
-// Errors:        unavailable (busy, full, read-only, I/O), corrupt (damaged file), in_doubt (commit),
+// Errors:        unavailable (busy, full, read-only, I/O), corrupt (damaged file),
 //                invalid_argument (a value that the schema refuses: is_row_error()).
 // Thread safety: a Connection and its queries belong to one thread at a time.
 // Ownership:     a Connection owns its prepared statements; a Query borrows one until destroyed.

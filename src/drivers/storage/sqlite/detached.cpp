@@ -119,8 +119,10 @@ Status Batch::detach(Line& line) {
   const bool over = token_seen_;
   token_seen_ = hold_over_ = false;  // its parts come from the lease
   std::vector<BudgetAmount> kept;
-  for (std::size_t i = 0; i < given.budgets.size() && !settled; ++i) {
+  for (std::size_t i = 0; i < given.budgets.size(); ++i) {
     const std::uint32_t index = parts_[line.first_part + i];
+    counters_[index].touched = true;
+    if (settled) continue;
     AIMETER_TRY(const Amount given_up, give_up(given, given.budgets[i], counters_[index].budget));
     if (over) counters_[index].state.leased -= given_up;
     kept.push_back({counters_[index].budget, given_up});

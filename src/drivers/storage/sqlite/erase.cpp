@@ -2,7 +2,7 @@
 #include "drivers/storage/sqlite/rows.h"
 #include "store/codec.h"
 
-// Erasing people: user and meta of rows, of dead settlements and of orphans; what was counted stays.
+// Erasing people: user and meta of rows, dead settlements and orphans. What was counted stays.
 namespace aimeter::drivers::sqlite {
 namespace {
 
@@ -33,7 +33,8 @@ Status choose_rows(Connection& connection, const Erase& change, Slice& slice) {
               " ai_usages_by_account b ON b.tenant = t.tenant AND b.account = a.account JOIN"
               " ai_usages u ON u.id = b.id WHERE t.name = ?1 AND (?2 IS NULL OR (a.type = ?2 AND"
               " a.id = ?3)) AND (?4 IS NULL OR u.user = (SELECT name FROM ai_names n WHERE n.tenant"
-              " = t.tenant AND n.kind = 3 AND n.text = ?4)) AND (?5 IS NULL OR b.occurred_at < ?5)",
+              " = t.tenant AND n.kind = 3 AND n.text = ?4)) AND (?5 IS NULL OR b.occurred_at < ?5)"
+              " ORDER BY b.id",
               change.tenant.text,
               change.billable ? std::optional(change.billable->type) : std::nullopt,
               change.billable ? std::optional(change.billable->id) : std::nullopt, change.user,

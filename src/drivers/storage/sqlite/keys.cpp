@@ -51,7 +51,7 @@ const Keys::Texts& Keys::texts_of(std::int64_t number) {
       "NOTHING",
       number);
   texts.find = fmt::format("SELECT ref, content FROM ai_keys_seen_{} WHERE key = ?1", number);
-  texts.point = fmt::format("UPDATE ai_keys_seen_{} SET ref = ?2 WHERE key = ?1", number);
+  texts.all = fmt::format("SELECT key, ref FROM ai_keys_seen_{} ORDER BY key", number);
   texts.slice =
       fmt::format("SELECT key FROM ai_keys_seen_{} WHERE key > ?1 ORDER BY key LIMIT ?2", number);
   return texts;
@@ -123,13 +123,26 @@ Result<std::optional<store::KeySeen>> Keys::insert(const NewKey& key) {
   return std::nullopt;
 }
 
-Status Keys::point_at(const base::Key16& key, std::int64_t ref) {
+Result<int> Keys::count_of(const base::Key16& key) {
+  int count = 0;
   for (const std::int64_t number : tables_) {
-    AIMETER_TRY(const auto changed,
-                run(connection_, texts_of(number).point.c_str(), blob_of(key), ref));
-    if (changed > 0) return {};
+    AIMETER_TRY(const auto seen, find_in(number, key));
+    if (seen) ++count;
   }
-  return {};
+  return count;
+}
+
+Status Keys::each(std::int64_t table,
+                  const std::function<Status(const base::Key16&, std::int64_t ref)>& take) {
+  Query query(connection_, texts_of(table).all.c_str());
+  for (;;) {
+    AIMETER_TRY(const bool more, query.step());
+    if (!more) return {};
+    base::Key16 key{};
+    const std::string_view bytes = query.bytes(0);
+    std::memcpy(key.data(), bytes.data(), std::min(bytes.size(), key.size()));
+    AIMETER_CHECK_OK(take(key, query.integer(1)));
+  }
 }
 
 Status Keys::finish(std::int64_t now) {

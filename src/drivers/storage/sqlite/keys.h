@@ -4,13 +4,15 @@
 // Thread safety: belongs to one connection.
 // Ownership:     borrows the connection.
 //
-// The keys that were ever settled, in tables of about a million each: the newest takes new keys, the
-// older ones are only read, so that its random inserts stay inside a small tree. A key is in at most
-// one table. `ref` is the row of the first settlement; 0 = a detached hold that ended without one.
+// The keys that were ever settled, in tables of about a million each: the newest takes new keys,
+// the older ones are only read, so that random inserts stay inside a small tree. A key is in at
+// most one table. `ref` is the row of the first settlement; 0 = a detached hold that ended
+// without one.
 #pragma once
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -44,17 +46,20 @@ class Keys {
   // The one that is there already, or nothing: then the key is stored.
   [[nodiscard]] Result<std::optional<store::KeySeen>> insert(const NewKey& key);
   [[nodiscard]] Result<std::optional<store::KeySeen>> find(const base::Key16& key);
-  [[nodiscard]] Status point_at(const base::Key16& key, std::int64_t ref);
   // Last in a transaction that inserted: counts, and opens a new table when this one is full.
   [[nodiscard]] Status finish(std::int64_t now);
   // Drops tables whose newest key is older than `before`, but never the one in use.
   [[nodiscard]] Result<int> drop_older(std::int64_t before);
+  // For verify: how many tables have it; and every key of one table until `take` fails.
+  [[nodiscard]] Result<int> count_of(const base::Key16& key);
+  [[nodiscard]] Status each(
+      std::int64_t table, const std::function<Status(const base::Key16&, std::int64_t ref)>& take);
   [[nodiscard]] const std::vector<std::int64_t>& tables() const { return tables_; }  // newest first
 
  private:
   struct Texts {  // SQL of one table; statements are known by the address of their text
     std::int64_t number = 0;
-    std::string insert = {}, find = {}, point = {}, slice = {};
+    std::string insert = {}, find = {}, slice = {}, all = {};
   };
   class Filter {  // of the keys in the older tables: no false "absent"
    public:

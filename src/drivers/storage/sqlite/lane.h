@@ -1,7 +1,7 @@
 // Package:       drivers
 // Units:         none.
 // Errors:        the lock's, the connection's and the transaction's.
-// Thread safety: a Lane is used by one thread at a time; several lanes take turns by the WriterLock.
+// Thread safety: a Lane is used by one thread at a time; lanes take turns by the WriterLock.
 // Ownership:     a Lane owns its connection and caches; a Write borrows lane and lock.
 //
 // A write connection with what it knows of names and keys. A Write is the writer's turn and one

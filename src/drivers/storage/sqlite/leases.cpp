@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "drivers/storage/sqlite/counters.h"
 #include "drivers/storage/sqlite/sqlite_store.h"
 #include "store/bound.h"
 
@@ -243,11 +244,11 @@ Result<store::Pulse> SqliteStore::renew(EngineRef engine,
                        "UPDATE ai_engines SET renewed_at = ?3 WHERE engine = ?1 AND epoch = ?2",
                        engine.engine, engine.epoch, micros(pulse.store_now)));
   for (const store::HeldReport& report : held_of_recalled) {
-    AIMETER_TRY(const BudgetIds ids, lane.names.ids_of(report.key));
-    AIMETER_TRY(const std::int64_t budget, lane.names.budget(ids));
+    AIMETER_TRY(const auto budget, find_budget(connection, report.key));
+    if (!budget) continue;
     AIMETER_CHECK_OK(run(connection,
                          "UPDATE ai_leases SET held = ?3 WHERE engine = ?1 AND budget = ?2",
-                         engine.engine, budget, std::max<Amount>(0, report.held)));
+                         engine.engine, *budget, std::max<Amount>(0, report.held)));
   }
   Rows rows(connection);
   Query recalled(connection,
@@ -259,6 +260,7 @@ Result<store::Pulse> SqliteStore::renew(EngineRef engine,
     AIMETER_TRY(pulse.recalled.emplace_back(), rows.budget(recalled.integer(0)));
   }
   recalled.reset();
+  std::ranges::sort(pulse.recalled);
   AIMETER_CHECK_OK(write.commit());
   return pulse;
 }

@@ -5,8 +5,8 @@
 // Ownership:     values are returned by value.
 //
 // Changes that are no catalogue: orphans, detached holds that end, erasing of people, pruning of
-// whole periods under a seal. A slice is chosen on a read snapshot, so that the writer's lock is only
-// held for the rows that change.
+// whole periods under a seal. A slice is chosen on a read snapshot, so that the writer's lock is
+// only held for the rows that change.
 #pragma once
 
 #include <vector>

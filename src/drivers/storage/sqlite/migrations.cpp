@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/fault.h"
 #include "drivers/storage/sqlite/transaction.h"
 
 namespace aimeter::drivers::sqlite {
@@ -18,7 +19,10 @@ Status run_one(Connection& connection, const Script& script, Instant now) {
   AIMETER_CHECK_OK(connection.run_script(script.sql));
   AIMETER_CHECK_OK(run(connection, "INSERT INTO ai_migrations VALUES(?1, ?2, ?3)", script.number,
                        std::string_view(script.name), now.time_since_epoch().count()));
-  return transaction.commit();
+  AIMETER_FAULT_POINT("store.before_migration");
+  AIMETER_CHECK_OK(transaction.commit());
+  AIMETER_FAULT_POINT("store.after_migration");
+  return {};
 }
 
 }  // namespace

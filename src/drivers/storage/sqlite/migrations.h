@@ -5,8 +5,8 @@
 // Thread safety: as the connection's.
 // Ownership:     none.
 //
-// The schema as numbered scripts, forward only. Each runs in one transaction under the writer's lock
-// together with its row of ai_migrations, so a file has a version or it has the one before.
+// The schema as numbered scripts, forward only. Each runs in one transaction under the writer's
+// lock together with its row of ai_migrations, so a file has a version or it has the one before.
 #pragma once
 
 #include <span>

@@ -23,6 +23,7 @@ NameKind kind_of(BudgetScope scope) {
     case BudgetScope::session:
       return NameKind::session;
     case BudgetScope::account:
+      return NameKind::account_part;
     case BudgetScope::model:
       break;
   }
@@ -39,6 +40,8 @@ BudgetScope scope_of(NameKind kind) {
       return BudgetScope::feature;
     case NameKind::session:
       return BudgetScope::session;
+    case NameKind::account_part:
+      return BudgetScope::account;
     default:
       return BudgetScope::model;
   }
@@ -218,7 +221,7 @@ Result<BudgetIds> Names::ids_of(const store::BudgetKey& key) {
                 .start = key.span.start.time_since_epoch().count(),
                 .end = key.span.end.time_since_epoch().count(),
                 .plan = key.plan};
-  if (key.scope != BudgetScope::account) {
+  if (key.scope != BudgetScope::account || !key.name.empty()) {
     AIMETER_TRY(ids.scope, any_name(owner.tenant, kind_of(key.scope), key.name));
   }
   AIMETER_TRY(ids.currency, currency(key.currency));

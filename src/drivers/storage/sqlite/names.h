@@ -21,7 +21,7 @@
 namespace aimeter::drivers::sqlite {
 
 // Stored. A model is interned with its provider: "openai\x1fgpt-4o" (no id holds a control
-// character). model_alone: the name of a budget of scope model.
+// character). model_alone and account_part: the name of a budget of that scope.
 enum class NameKind : std::uint8_t {
   model = 1,
   feature = 2,
@@ -29,6 +29,7 @@ enum class NameKind : std::uint8_t {
   api_key = 4,
   session = 5,
   model_alone = 6,
+  account_part = 7,
   currency = 9
 };
 constexpr char kProviderEnd = '\x1f';

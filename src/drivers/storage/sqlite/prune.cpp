@@ -12,14 +12,17 @@ namespace {
 
 std::int64_t micros(Instant at) { return at.time_since_epoch().count(); }
 
-// Rows of one account in periods that are over, with every budget that their rows count in.
+// In the order of ids: what goes is at the front, so a slice does not read past much that stays.
 constexpr const char* kEndedRows =
-    "WITH rows AS (SELECT b.id AS id, p.period_start AS starts, p.period_end AS ends, p.closes_at "
-    "AS"
-    " closes FROM ai_usages_by_account b JOIN ai_usages u ON u.id = b.id JOIN ai_pins p ON p.pins ="
-    " u.pins WHERE b.tenant = ?1 AND b.account = ?2 AND b.occurred_at < ?3)"
-    " SELECT id FROM rows WHERE (starts, ends) IN (SELECT starts, ends FROM rows GROUP BY starts,"
-    " ends HAVING max(closes) <= ?3) ORDER BY id LIMIT ?4";
+    "SELECT u.id, u.tenant, u.account, p.period_start, p.period_end FROM ai_usages u CROSS JOIN"
+    " ai_pins p ON p.pins = u.pins WHERE p.closes_at <= ?1 AND (?2 IS NULL OR u.tenant = (SELECT"
+    " tenant FROM ai_tenants WHERE name = ?2)) ORDER BY u.id";
+// A row of the same account and period that also counts in a budget that still runs.
+constexpr const char* kOpenRow =
+    "SELECT 1 FROM ai_usages_by_account b JOIN ai_usages u ON u.id = b.id JOIN ai_pins p ON p.pins "
+    "="
+    " u.pins WHERE b.tenant = ?1 AND b.account = ?2 AND b.occurred_at < ?5 AND p.period_start = ?3"
+    " AND p.period_end = ?4 AND p.closes_at > ?5 LIMIT 1";
 
 using SealKey = std::tuple<std::int64_t, std::int64_t, std::int64_t, std::int64_t, std::int64_t>;
 
@@ -120,27 +123,28 @@ Status Sealer::write() {
 Result<Slice> slice_of(Connection& connection, const store::Prune& change) {
   if (change.limit == 0) return bad_input("limit", "0", "1 or more");
   Slice slice;
-  Query accounts(
-      connection,
-      "SELECT a.tenant, a.account FROM ai_accounts a JOIN ai_tenants t USING(tenant)"
-      " WHERE (?1 IS NULL OR t.name = ?1) AND EXISTS(SELECT 1 FROM ai_usages_by_account b"
-      " WHERE b.tenant = a.tenant AND b.account = a.account AND b.occurred_at < ?2) ORDER"
-      " BY a.account",
-      change.tenant ? std::optional(change.tenant->text) : std::nullopt, micros(change.before));
+  using AccountPeriod = std::tuple<std::int64_t, std::int64_t, std::int64_t, std::int64_t>;
+  std::map<AccountPeriod, bool> open;
+  Query ended(connection, kEndedRows, micros(change.before),
+              change.tenant ? std::optional(change.tenant->text) : std::nullopt);
   for (;;) {
-    AIMETER_TRY(const bool more, accounts.step());
+    AIMETER_TRY(const bool more, ended.step());
     if (!more) return slice;
-    Query ended(connection, kEndedRows, accounts.integer(0), accounts.integer(1),
-                micros(change.before), change.limit + 1 - slice.rows.size());
-    for (;;) {
-      AIMETER_TRY(const bool another, ended.step());
-      if (!another) break;
-      if (slice.rows.size() == change.limit) {
-        slice.more = true;
-        return slice;
-      }
-      slice.rows.push_back(ended.integer(0));
+    const AccountPeriod period{ended.integer(1), ended.integer(2), ended.integer(3),
+                               ended.integer(4)};
+    const auto [known, fresh] = open.try_emplace(period, false);
+    if (fresh) {
+      AIMETER_TRY(const auto row,
+                  find_integer(connection, kOpenRow, ended.integer(1), ended.integer(2),
+                               ended.integer(3), ended.integer(4), micros(change.before)));
+      known->second = row.has_value();
     }
+    if (known->second) continue;
+    if (slice.rows.size() == change.limit) {
+      slice.more = true;
+      return slice;
+    }
+    slice.rows.push_back(ended.integer(0));
   }
 }
 
@@ -148,10 +152,8 @@ Result<store::Changed> prune(Lane& lane, const Slice& slice, Instant now) {
   Connection& connection = *lane.connection;
   Rows rows(connection);
   Sealer sealer(connection, now);
-  std::vector<std::int64_t> ids = slice.rows;
-  std::ranges::sort(ids);
   store::Changed changed{.more = slice.more};
-  for (const std::int64_t id : ids) {
+  for (const std::int64_t id : slice.rows) {
     AIMETER_TRY(const auto row, rows.read(id));
     if (!row) continue;
     AIMETER_CHECK_OK(sealer.take(*row));

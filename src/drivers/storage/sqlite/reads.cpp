@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "drivers/storage/sqlite/counters.h"
 #include "drivers/storage/sqlite/migrations.h"
 #include "drivers/storage/sqlite/sqlite_store.h"
 #include "store/codec.h"
@@ -24,42 +25,6 @@ constexpr const char* kBudgetState =
     "tenant = ?1 AND account = ?2 AND kind = ?3 AND scope = ?4 AND currency = ?5 AND period_start "
     "= "
     "?6 AND period_end = ?7 AND plan = ?8";
-
-// Interned numbers of a key that is only read; empty: a name that was never written.
-Result<std::optional<BudgetIds>> find_ids(Connection& connection, const store::BudgetKey& key) {
-  BudgetIds ids{.kind = static_cast<std::int64_t>(key.kind),
-                .start = key.span.start.time_since_epoch().count(),
-                .end = key.span.end.time_since_epoch().count(),
-                .plan = key.plan};
-  const auto find_name = [&](std::int64_t tenant, NameKind kind, const std::string& text) {
-    return find_integer(connection,
-                        "SELECT name FROM ai_names WHERE tenant = ?1 AND kind = ?2 AND text = ?3",
-                        tenant, static_cast<std::int64_t>(kind), text);
-  };
-  AIMETER_TRY(const auto tenant,
-              find_integer(connection, "SELECT tenant FROM ai_tenants WHERE name = ?1",
-                           key.account.tenant.text));
-  if (!tenant) return std::nullopt;
-  ids.tenant = *tenant;
-  AIMETER_TRY(
-      const auto account,
-      find_integer(connection,
-                   "SELECT account FROM ai_accounts WHERE tenant = ?1 AND type = ?2 AND id = ?3",
-                   *tenant, key.account.billable.type, key.account.billable.id));
-  if (!account) return std::nullopt;
-  ids.account = *account;
-  if (key.scope != BudgetScope::account) {
-    AIMETER_TRY(const auto scope, find_name(*tenant, kind_of(key.scope), key.name));
-    if (!scope) return std::nullopt;
-    ids.scope = *scope;
-  }
-  if (!key.currency.empty()) {
-    AIMETER_TRY(const auto currency, find_name(0, NameKind::currency, key.currency));
-    if (!currency) return std::nullopt;
-    ids.currency = *currency;
-  }
-  return ids;
-}
 
 Result<store::BudgetState> state_of(Connection& connection, const store::BudgetKey& key) {
   store::BudgetState state{.key = key};

@@ -26,8 +26,8 @@ CREATE TABLE ai_accounts(
 CREATE TABLE ai_names(
   name INTEGER PRIMARY KEY, tenant INTEGER NOT NULL, kind INTEGER NOT NULL, text TEXT NOT NULL,
   UNIQUE(tenant, kind, text)) STRICT;
--- What many settlements pin alike, with the budgets they touch; `digest` of body. closes_at: the end
--- of the period and of all of its budgets' periods.
+-- What many settlements pin alike, with the budgets they touch; `digest` of body. closes_at: the
+-- end of the period and of all of its budgets' periods.
 CREATE TABLE ai_pins(
   pins INTEGER PRIMARY KEY, tenant INTEGER NOT NULL, digest BLOB NOT NULL,
   period_start INTEGER NOT NULL, period_end INTEGER NOT NULL, closes_at INTEGER NOT NULL,
@@ -159,7 +159,8 @@ CREATE VIEW ai_usage_rollups_view AS
     r.calls, r.input_tokens, r.cached_input_tokens, r.output_tokens,
     iif(r.cost_nanos < 0, '-', '') || printf('%d.%09d', abs(r.cost_nanos) / 1000000000,
       abs(r.cost_nanos) % 1000000000) AS cost, c.text AS currency, r.estimated, r.provisional
-  FROM ai_usage_rollups r JOIN ai_tenants t USING(tenant) JOIN ai_accounts a ON a.account = r.account
+  FROM ai_usage_rollups r JOIN ai_tenants t USING(tenant)
+    JOIN ai_accounts a ON a.account = r.account
     LEFT JOIN ai_names m ON m.name = r.model LEFT JOIN ai_names f ON f.name = r.feature
     LEFT JOIN ai_names c ON c.name = r.currency;
 CREATE VIEW ai_budgets_view AS

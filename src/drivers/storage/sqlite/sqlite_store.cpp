@@ -33,8 +33,8 @@ std::int64_t bytes_of(const std::string& path) {
   return ::stat(path.c_str(), &status) == 0 ? static_cast<std::int64_t>(status.st_size) : 0;
 }
 
-// What SQLite would only meet later: no database at all, or one that was cut. With a log beside it a
-// short file may be right, and SQLite decides.
+// What SQLite would only meet later: no database at all, or one that was cut. With a log beside it
+// a short file may be right, and SQLite decides.
 Status check_file(const std::string& path) {
   struct stat status = {};
   if (::stat(path.c_str(), &status) != 0 || status.st_size == 0) return {};

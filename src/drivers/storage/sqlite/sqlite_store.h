@@ -1,11 +1,11 @@
 // Package:       drivers
 // Units:         as in store/store.h
 // Errors:        as in store/store.h; every message names the file.
-// Thread safety: as in store/store.h; beyond it the control functions may be called from any thread.
+// Thread safety: as in store/store.h; the control functions also from any thread.
 // Ownership:     owns its connections and the writer's lock.
 //
-// One SQLite file in WAL mode: an apply lane and a control lane that take turns at one writer's lock,
-// and a small pool of connections for reads, each with a snapshot of its own.
+// One SQLite file in WAL mode: an apply lane and a control lane that take turns at one writer's
+// lock, and a small pool of connections for reads, each with a snapshot of its own.
 #pragma once
 
 #include <memory>

@@ -2,15 +2,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cstdlib>
-#include <filesystem>
 #include <fstream>
+#include <thread>
 
-#include "drivers/builtin.h"
-#include "drivers/storage/sqlite/connection.h"
 #include "drivers/storage/sqlite/migrations.h"
-#include "store/store_fixture.h"
-#include "time/manual_clock.h"
+#include "drivers/storage/sqlite/scratch_file.h"
 
 namespace aimeter::drivers::sqlite {
 namespace {
@@ -18,32 +14,8 @@ namespace {
 using namespace store;
 using namespace store::fixture;
 
-class SqliteStoreTest : public testing::Test {
+class SqliteStoreTest : public ScratchFile {
  protected:
-  void SetUp() override {
-    std::string name = (std::filesystem::temp_directory_path() / "aimeter-XXXXXX").string();
-    ASSERT_NE(::mkdtemp(name.data()), nullptr);
-    folder_ = name;
-    path_ = folder_ + "/usage.db";
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-
-  [[nodiscard]] Result<std::unique_ptr<Store>> open(
-      StoreOptions::Migrate migrate = StoreOptions::Migrate::apply) {
-    return open_store("sqlite:" + path_, {.clock = &clock_, .migrate = migrate});
-  }
-  [[nodiscard]] std::unique_ptr<Store> opened() {
-    auto store = open();
-    EXPECT_TRUE(store) << store.error().message;
-    return store ? *std::move(store) : nullptr;
-  }
-  // For tests that damage a file on purpose.
-  void sql(const std::string& script) {
-    auto connection = Connection::open(path_, Access::write);
-    ASSERT_TRUE(connection) << connection.error().message;
-    const Status done = (*connection)->run_script(script);
-    ASSERT_TRUE(done) << done.error().message;
-  }
   void write_file(std::string_view bytes) {
     std::ofstream(path_, std::ios::binary | std::ios::trunc) << bytes;
   }
@@ -55,9 +27,6 @@ class SqliteStoreTest : public testing::Test {
     EXPECT_NE(store.error().message.find(word), std::string::npos) << store.error().message;
     EXPECT_NE(store.error().message.find(path_), std::string::npos) << store.error().message;
   }
-
-  time::ManualClock clock_{kNoon};
-  std::string folder_, path_;
 };
 
 // Everything that a settlement can carry, each field with a value of its own.
@@ -233,6 +202,114 @@ TEST_F(SqliteStoreTest, AReadOnlyFileAndFolderAreNamed) {
   ASSERT_FALSE(store);
   EXPECT_EQ(store.error().code, Code::unavailable);
   EXPECT_NE(store.error().message.find(other), std::string::npos) << store.error().message;
+}
+
+TEST_F(SqliteStoreTest, TwoStoresOnOneFileTakeTurnsAndSeeEachOther) {
+  const auto one = opened();
+  const auto two = opened();  // its own lock, as another process would have
+  const Account acme = account_of("acme");
+  constexpr int kBatches = 40;
+  const auto feed = [&](Store& store) {
+    Feeder engine(store);
+    for (int i = 0; i < kBatches; ++i) engine.apply({call_of(acme, 1), call_of(acme, 2)});
+  };
+  std::thread other([&] { feed(*two); });
+  feed(*one);
+  other.join();
+  EXPECT_EQ(state_of(*one, tokens_of(acme)).used, kBatches * 2 * 3);
+  EXPECT_EQ(state_of(*two, tokens_of(acme)).used, kBatches * 2 * 3);
+  expect_verified(*one);
+}
+
+TEST_F(SqliteStoreTest, BothLanesAndReadsWorkBesideEachOther) {
+  const auto store = opened();
+  const Account acme = account_of("acme");
+  Feeder engine(*store);
+  std::thread control([&] {
+    for (int i = 0; i < 40; ++i) {
+      const auto pulse = store->renew(engine.ref, {});
+      EXPECT_TRUE(pulse) << pulse.error().message;
+    }
+  });
+  std::thread reader([&] {
+    for (int i = 0; i < 40; ++i) {
+      const auto page = store->usages({.tenant = acme.tenant}, "", 100);
+      EXPECT_TRUE(page) << page.error().message;
+    }
+  });
+  for (int i = 0; i < 40; ++i) engine.apply(call_of(acme, 1));
+  control.join();
+  reader.join();
+  EXPECT_EQ(state_of(*store, tokens_of(acme)).used, 40);
+}
+
+TEST_F(SqliteStoreTest, WhatTheDatabaseRefusesIsFoundByHalvesAndStopsNobody) {
+  const auto store = opened();
+  const Account acme = account_of("acme");
+  Feeder engine(*store);
+  engine.apply(call_of(acme, 1));
+  // A row is in the way of the sixth settlement of the next batch.
+  sql("INSERT INTO ai_usages SELECT id + 6, tenant, account, occurred_at, model, feature, user,"
+      " flags, 0, 0, 0, 0, currency, pins, ref, key, extra FROM ai_usages");
+  const Applied applied = engine.apply(std::vector<Settlement>(10, call_of(acme, 2)));
+  ASSERT_EQ(applied.odd.size(), 1U);
+  EXPECT_EQ(applied.odd[0].seq, 7U);
+  EXPECT_EQ(applied.odd[0].what, Odd::dead);
+  EXPECT_NE(applied.odd[0].reason.find("ai_usages.id"), std::string::npos) << applied.odd[0].reason;
+  EXPECT_EQ(state_of(*store, tokens_of(acme)).used, 1 + 9 * 2) << "the other nine count";
+  EXPECT_EQ(store->dead()->size(), 1U);
+}
+
+// A disk that is full for the log while g_full says so, under the system's own file functions.
+bool g_full = false;
+const sqlite3_io_methods* g_methods = nullptr;
+int (*g_open)(sqlite3_vfs*, const char*, sqlite3_file*, int, int*) = nullptr;
+
+int write_or_full(sqlite3_file* file, const void* bytes, int count, sqlite3_int64 offset) {
+  return g_full ? SQLITE_FULL : g_methods->xWrite(file, bytes, count, offset);
+}
+int open_with_limit(sqlite3_vfs* vfs, const char* name, sqlite3_file* file, int flags, int* out) {
+  const int code = g_open(vfs, name, file, flags, out);
+  if (code != SQLITE_OK || (flags & SQLITE_OPEN_WAL) == 0) return code;
+  g_methods = file->pMethods;
+  static sqlite3_io_methods methods;
+  methods = *g_methods;
+  methods.xWrite = write_or_full;
+  file->pMethods = &methods;
+  return code;
+}
+
+TEST_F(SqliteStoreTest, AFullDiskRefusesABatchAndLeavesNothingHalfDone) {
+  sqlite3_vfs* system = sqlite3_vfs_find(nullptr);
+  sqlite3_vfs limited = *system;
+  limited.zName = "limited";
+  g_open = system->xOpen;
+  limited.xOpen = open_with_limit;
+  ASSERT_EQ(sqlite3_vfs_register(&limited, 1), SQLITE_OK);
+  {
+    const auto store = opened();
+    const Account acme = account_of("acme");
+    Feeder engine(*store);
+    engine.apply(call_of(acme, 1));
+    std::vector<Settlement> batch{call_of(acme, 2), call_of(account_of("new"), 3)};
+    batch[0].seq = 2;
+    batch[1].seq = 3;
+    g_full = true;
+    const auto applied = store->apply(engine.ref, 1, batch, Sync::full);
+    g_full = false;
+    ASSERT_FALSE(applied);
+    EXPECT_EQ(applied.error().code, Code::unavailable) << applied.error().message;
+    EXPECT_NE(applied.error().message.find("disk is full"), std::string::npos)
+        << applied.error().message;
+    EXPECT_EQ(*store->last_seq(engine.ref.engine), 1U);
+    EXPECT_EQ(state_of(*store, tokens_of(acme)).used, 1);
+    expect_verified(*store);
+    engine.apply({batch[0], batch[1]});  // the same ones, once there is room
+    EXPECT_EQ(state_of(*store, tokens_of(acme)).used, 3);
+    EXPECT_EQ(state_of(*store, tokens_of(account_of("new"))).used, 3);
+    expect_verified(*store);
+  }
+  sqlite3_vfs_unregister(&limited);
 }
 
 }  // namespace

@@ -1,0 +1,21 @@
+// Package:       drivers
+// Units:         interned integers.
+// Errors:        the connection's.
+// Thread safety: as the connection's.
+// Ownership:     none.
+//
+// Finding a counter without making it: a key that was never written has no number.
+#pragma once
+
+#include <optional>
+
+#include "drivers/storage/sqlite/names.h"
+
+namespace aimeter::drivers::sqlite {
+
+[[nodiscard]] Result<std::optional<BudgetIds>> find_ids(Connection& connection,
+                                                        const store::BudgetKey& key);
+[[nodiscard]] Result<std::optional<std::int64_t>> find_budget(Connection& connection,
+                                                              const store::BudgetKey& key);
+
+}  // namespace aimeter::drivers::sqlite
