@@ -1,6 +1,6 @@
-// The quota guard in front of a Boost.Beast server with coroutines: admit() before the handler, headers()
-// after it, the metered call awaited. Runs once against itself and prints what a client sees; ends with 0
-// when that is as it should be.
+// The quota guard in front of a Boost.Beast server with coroutines: admit() before the handler,
+// headers() after it, the metered call awaited. Runs once against itself and prints what a client
+// sees; ends with 0 when that is as it should be.
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/connect.hpp>
 #include <boost/asio/detached.hpp>

@@ -1,5 +1,6 @@
-// The quota guard in front of a cpp-httplib server: admit() before the handlers, headers() after them.
-// Runs once against itself and prints what a client sees; ends with 0 when that is as it should be.
+// The quota guard in front of a cpp-httplib server: admit() before the handlers, headers() after
+// them. Runs once against itself and prints what a client sees; ends with 0 when that is as it
+// should be.
 #include <httplib.h>
 
 #include <cstdio>

@@ -8,6 +8,10 @@
 // The only header that needs Boost.Asio and Beast: call() with a coroutine, hold() without
 // blocking, and context_of() for Beast's requests. The first load of an account, a key look-up, a
 // lease and the group commit are awaited, never waited for on the event loop.
+// g++ 12 destroys a braced value twice that is written inside a co_await expression: a setter that
+// takes one (billable({..}), expecting({..})) goes into a statement of its own:
+//   auto meter = engine.meter().billable({"team", "9"});
+//   auto reply = co_await std::move(meter).call(f);
 #pragma once
 
 #include <algorithm>
@@ -71,7 +75,7 @@ inline std::optional<std::string> cookie_value(std::string_view cookies, std::st
 }
 
 // Resumes the coroutine on its own executor, whatever thread the engine answers on.
-// g++ 12 destroys a closure twice that is a temporary of a co_await expression: they have names here.
+// Closures have names here because of g++ 12, as above.
 template <class T, class Start>
 boost::asio::awaitable<T> awaited(Start start) {
   auto value = std::make_shared<std::optional<T>>();

@@ -4,8 +4,8 @@
 // Thread safety: step() on its worker's thread.
 // Ownership:     borrows store, clock and bus.
 //
-// Says once per engine when a subscription ends by time alone. Reads all subscriptions again only when the
-// catalogue changed.
+// Says once per engine when a subscription ends by time alone. Reads all subscriptions again only
+// when the catalogue changed.
 #pragma once
 
 #include <utility>

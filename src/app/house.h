@@ -2,8 +2,8 @@
 // Units:         none
 // Errors:        open: see aimeter/engine.h.
 // Thread safety: built and destroyed by one thread; in between everything is shared.
-// Ownership:     owns every object of one engine, in the order of their lives: what is below is destroyed
-//                first.
+// Ownership:     owns every object of one engine, in the order of their lives: what is below is
+//                destroyed first.
 //
 // The only place that builds and owns objects.
 #pragma once

@@ -1,6 +1,7 @@
 // Package:       app
 // Units:         as in aimeter/engine.h.
-// Errors:        invalid_argument naming the option; failed_precondition for what this version lacks.
+// Errors:        invalid_argument naming the option; failed_precondition for what this version
+//                lacks.
 // Thread safety: pure functions.
 // Ownership:     none.
 //

@@ -1,4 +1,5 @@
-// Plans, subscriptions, questions about limits and the quota guard, against a whole engine on memory.
+// Plans, subscriptions, questions about limits and the quota guard, against a whole engine on
+// memory.
 #include <gtest/gtest.h>
 
 #include <boost/json.hpp>

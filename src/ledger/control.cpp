@@ -60,7 +60,7 @@ Result<budget::HoldAnswer> EngineLedger::negotiate(const HoldAsk& ask) {
   auto mode = budget::Book::Ask::first;
   bool asked = false;
   for (int round = 0; round < kRoundsMax; ++round) {
-    const Instant at = ask.expected.occurred_at;
+    const Instant at = time_of(ask);
     budget::HoldAnswer answer = book_.hold(local, ask.names, ask.need, at, catalogue_.load(), mode);
     switch (answer.what) {
       case What::held:

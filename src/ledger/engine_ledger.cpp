@@ -111,9 +111,14 @@ Result<budget::Held> EngineLedger::begin(budget::Held held, const HoldAsk& ask) 
   return held;
 }
 
+Instant EngineLedger::time_of(const HoldAsk& ask) const {
+  const Instant at = ask.expected.occurred_at;
+  return at == Instant() ? deps_.clock.now() : at;
+}
+
 Result<budget::Held> EngineLedger::hold(const HoldAsk& ask) {
   const budget::LocalAccount local = book_.local(ask.account);
-  budget::HoldAnswer answer = book_.hold(local, ask.names, ask.need, ask.expected.occurred_at,
+  budget::HoldAnswer answer = book_.hold(local, ask.names, ask.need, time_of(ask),
                                          catalogue_.load(), budget::Book::Ask::first);
   if (answer.what == budget::HoldAnswer::What::held && !refuses(answer.held)) {
     if (answer.running_low) deps_.workers.wake(control_);
@@ -147,7 +152,7 @@ Result<budget::Held> EngineLedger::hold(const HoldAsk& ask) {
 
 void EngineLedger::hold(HoldAsk ask, HoldDone done) {
   const budget::LocalAccount local = book_.local(ask.account);
-  budget::HoldAnswer answer = book_.hold(local, ask.names, ask.need, ask.expected.occurred_at,
+  budget::HoldAnswer answer = book_.hold(local, ask.names, ask.need, time_of(ask),
                                          catalogue_.load(), budget::Book::Ask::first);
   if (answer.what == budget::HoldAnswer::What::held) {
     if (!refuses(answer.held)) {

@@ -63,6 +63,7 @@ class EngineLedger final : public Ledger {
     SettleOutcome outcome = {};
     std::uint64_t ticket = 0;
   };
+  [[nodiscard]] Instant time_of(const HoldAsk& ask) const;  // whose limits: its own, else now
   [[nodiscard]] std::optional<Error> refuses(const budget::Held& held) const;
   [[nodiscard]] Result<budget::Held> begin(budget::Held held, const HoldAsk& ask);
   [[nodiscard]] Result<Written> write(budget::SettledBudgets settled, store::Settlement settlement,

@@ -64,7 +64,8 @@ struct HoldAsk {
   budget::Names names = {};
   budget::Need need = {};
   store::Settlement expected = {};  // names and meta as the settlement will carry them; its
-                                    // occurred_at says which limits are in force
+                                    // occurred_at (unset: now) says which limits are
+                                    // in force
   std::string estimate_source = {};
 };
 

@@ -222,7 +222,9 @@ TEST(Ledger, ANewPeriodStartsAtZeroAndTheOldOneKeepsItsCount) {
   world.clock.set_wall(kMarch.end - Duration(1));
   EXPECT_FALSE(use(*ledger, kAcme, 1));
   world.clock.set_wall(kMarch.end);
-  Result<budget::Held> held = ledger->hold(ask_of(kAcme, 100));
+  ledger::HoldAsk next = ask_of(kAcme, 100);
+  next.expected.occurred_at = kMarch.end;  // a hold meets the limits of its own time
+  Result<budget::Held> held = ledger->hold(next);
   ASSERT_TRUE(held) << held.error().message;
   ASSERT_TRUE(ledger->drain());
   EXPECT_EQ(world.state(tokens_of(kAcme)).used, 100);

@@ -1,5 +1,5 @@
-// Corrections: the only way to correct anything. A signed settlement in the period and the budgets of its
-// usage; nothing is ever taken twice.
+// Corrections: the only way to correct anything. A signed settlement in the period and the
+// budgets of its usage; nothing is ever taken twice.
 #include <fmt/format.h>
 
 #include <map>

@@ -1,6 +1,7 @@
 // Package:       meter
 // Units:         none
-// Errors:        provider_failed (status >= 400, or an error body); invalid_argument (unknown provider).
+// Errors:        provider_failed (status >= 400, or an error body); invalid_argument (unknown
+//                provider).
 // Thread safety: immutable; any thread.
 // Ownership:     owns the host's clients; extractors are borrowed and live for the whole process.
 //

@@ -1,5 +1,6 @@
-// The sentence: request -> tenancy -> hold -> provider -> usage -> price -> settle -> events. begin()
-// goes up to the hold, the caller asks the provider, settle() does the rest and never exits early.
+// The sentence: request -> tenancy -> hold -> provider -> usage -> price -> settle -> events.
+// begin() goes up to the hold, the caller asks the provider, settle() does the rest and never
+// exits early.
 #include "meter/running_call.h"
 
 namespace aimeter::meter {

@@ -4,9 +4,9 @@
 // Thread safety: pure functions.
 // Ownership:     none.
 //
-// What makes two uses of one idempotency key the same call: a digest of what the caller gave before the
-// call, without estimates and without what the answer says. Length-prefixed, so that names cannot run
-// together. Stored: the order and form of the parts never change.
+// What makes two uses of one idempotency key the same call: a digest of what the caller gave
+// before the call, without estimates and without what the answer says. Length-prefixed, so that
+// names cannot run together. Stored: the order and form of the parts never change.
 #pragma once
 
 #include <cstdint>

@@ -4,8 +4,8 @@
 // Thread safety: a PriceShelf may be read and changed by any thread; the rest are pure functions.
 // Ownership:     a call keeps the Prices that it pinned.
 //
-// What a call may take before it runs, and what it cost after it. Where quantity or price is not known
-// after an answer, the hold stands in: never a silent 0.
+// What a call may take before it runs, and what it cost after it. Where quantity or price is not
+// known after an answer, the hold stands in: never a silent 0.
 #pragma once
 
 #include <atomic>
@@ -60,7 +60,8 @@ struct GuessFrom {
 [[nodiscard]] Result<Guess> guess(const GuessFrom& from, const Call& call, const CallInfo& info,
                                   const TenantId& tenant);
 
-// Total from its parts, total_only when there is nothing but a total, a source when there are figures.
+// Total from its parts, total_only when there is nothing but a total, a source when there are
+// figures.
 [[nodiscard]] Usage normalised(Usage usage);
 [[nodiscard]] bool is_missing(const Usage& usage);
 

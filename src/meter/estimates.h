@@ -4,8 +4,8 @@
 // Thread safety: any thread; each function takes one shard's lock.
 // Ownership:     owns what it learned; bounded by kKeysMax.
 //
-// What the next call of a tenant, model and feature will take: the 95th percentile of the last ones.
-// In memory only; nothing before kCallsMin calls.
+// What the next call of a tenant, model and feature will take: the 95th percentile of the last
+// ones. In memory only; nothing before kCallsMin calls.
 #pragma once
 
 #include <array>

@@ -4,8 +4,8 @@
 // Thread safety: any thread.
 // Ownership:     borrows the bus.
 //
-// The events of a call, published after its durability is reached. LimitReached comes once per budget
-// and period: on the settlement that crosses or on the first refusal.
+// The events of a call, published after its durability is reached. LimitReached comes once per
+// budget and period: on the settlement that crosses or on the first refusal.
 #pragma once
 
 #include "aimeter/call.h"

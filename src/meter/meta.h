@@ -4,9 +4,9 @@
 // Thread safety: pure functions.
 // Ownership:     none.
 //
-// What of a caller's metadata is stored: valid UTF-8 without control characters, at most kMetaBytesMax
-// bytes and kMetaDepthMax levels (of values that are JSON), and "[redacted]" in place of what a key
-// like "authorization" or "prompt" names.
+// What of a caller's metadata is stored: valid UTF-8 without control characters, at most
+// kMetaBytesMax bytes and kMetaDepthMax levels (of values that are JSON), and "[redacted]" in
+// place of what a key like "authorization" or "prompt" names.
 #pragma once
 
 #include <string>

@@ -1,4 +1,5 @@
-// Usage that happened elsewhere: checked, priced by the book in force at its time, counted in its period.
+// Usage that happened elsewhere: checked, priced by the book in force at its time, counted in its
+// period.
 #include <fmt/format.h>
 
 #include "base/ids.h"

@@ -4,8 +4,8 @@
 // Thread safety: any thread; the first end wins, later ones get its result.
 // Ownership:     keeps the engine; owns its hold and its key until it ends.
 //
-// A call from its preparation to its end. A repeated key (repeat_of set) holds nothing and is stored as
-// an unbilled duplicate.
+// A call from its preparation to its end. A repeated key (repeat_of set) holds nothing and is
+// stored as an unbilled duplicate.
 #pragma once
 
 #include <memory>

@@ -1,5 +1,5 @@
-// The multi-tenancy guide as one long day of a host application, step by step, on every store. Left out: its
-// credit lines (wallets come with a later version).
+// The multi-tenancy guide as one long day of a host application, step by step, on every store.
+// Left out: its credit lines (wallets come with a later version).
 #include <gtest/gtest.h>
 
 #include <boost/asio/co_spawn.hpp>
