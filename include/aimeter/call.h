@@ -129,6 +129,10 @@ struct ProviderCallFailed {
   std::string provider = {}, model = {}, error = {};
   std::exception_ptr exception = {};
 };
+struct CallRefused {  // a limit refused it before the callback; LimitReached tells only the first
+  Account account = {};
+  Error error = {};
+};
 struct UsageEstimated {  // the answer carried no usage: the hold's tokens were counted
   UsageRecord record = {};
   std::string problem = {};

@@ -195,6 +195,16 @@ class [[nodiscard]] BasicMeter {
   static constexpr bool kManual = Manual;
   BasicMeter(std::shared_ptr<MeterCore> core, Call call)
       : core_(std::move(core)), call_(std::move(call)) {}
+  BasicMeter(const BasicMeter&) = default;
+  BasicMeter(BasicMeter&&) noexcept = default;
+  // `meter = std::move(meter).feature("x")` moves an object to itself: it stays as it is.
+  BasicMeter& operator=(BasicMeter&& other) noexcept {
+    if (this != &other) {
+      core_ = std::move(other.core_);
+      call_ = std::move(other.call_);
+    }
+    return *this;
+  }
 
   BasicMeter&& for_user(std::string_view id) && {
     return std::move(*this).set(call_.user, "user", id);

@@ -68,6 +68,16 @@ TEST(Call, a_prepared_call_is_copied_and_each_copy_is_a_call) {
   EXPECT_EQ(engine->tenant("acme").usages().by_feature("chat").get()->size(), 2U);
 }
 
+TEST(Call, a_meter_assigned_to_itself_keeps_what_was_set) {
+  TestEngine engine;
+  Meter meter = metered(engine).for_user("42");
+  meter = std::move(meter).feature("chat");
+  const auto reply = std::move(meter).call(answer);
+  ASSERT_TRUE(reply) << reply.error().message;
+  EXPECT_EQ(reply->record().user_id, "42");
+  EXPECT_EQ(reply->record().feature, "chat");
+}
+
 TEST(Call, the_first_bad_argument_is_reported_before_the_callback_runs) {
   TestEngine engine;
   const struct {

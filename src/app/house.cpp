@@ -177,6 +177,10 @@ Status House::build_core() {
       std::move(options));
   expiry_ = std::make_unique<ExpiryWatch>(*store_, clock_, events_);
   workers_->start("aim-expiry", *expiry_, kExpiryIdle);
+  AIMETER_TRY(const ledger::Options ledger, ledger_options(dsn_, options_));
+  if (!ledger.journal_dir.empty() && options_.ports.files == nullptr) {
+    refusals_ = std::make_unique<RefusalLog>(ledger.journal_dir, clock_, events_);
+  }
   return {};
 }
 

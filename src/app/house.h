@@ -15,6 +15,7 @@
 #include "aimeter/engine.h"
 #include "app/expiry.h"
 #include "app/lookups.h"
+#include "app/refusal_log.h"
 #include "base/files.h"
 #include "base/mutex.h"
 #include "base/workers.h"
@@ -64,6 +65,7 @@ class House {
   std::unique_ptr<ledger::Ledger> ledger_;
   std::optional<meter::Core> core_;
   std::unique_ptr<ExpiryWatch> expiry_;
+  std::unique_ptr<RefusalLog> refusals_;
 };
 
 }  // namespace aimeter::app

@@ -21,6 +21,18 @@ using Digest = std::array<std::uint8_t, 32>;
 using Key16 = std::array<std::uint8_t, 16>;
 
 [[nodiscard]] Digest sha256(std::string_view bytes);
+class Sha256 {  // in pieces
+ public:
+  Sha256();
+  ~Sha256();
+  Sha256(const Sha256&) = delete;
+  Sha256& operator=(const Sha256&) = delete;
+  void add(std::string_view bytes);
+  [[nodiscard]] Digest digest();  // once, at the end
+
+ private:
+  void* context_;
+};
 [[nodiscard]] Digest hmac_sha256(std::string_view key, std::string_view bytes);
 [[nodiscard]] std::string random_bytes(std::size_t count);
 [[nodiscard]] bool equal_in_constant_time(std::string_view a, std::string_view b);

@@ -127,5 +127,11 @@ TEST(Hash, TheKeyIsTheHeadOfTheDigest) {
   EXPECT_TRUE(std::equal(key.begin(), key.end(), digest.begin()));
 }
 
+TEST(Hash, Sha256InPiecesIsTheSameAsWhole) {
+  Sha256 pieces;
+  for (const char* piece : {"a", "", "bc"}) pieces.add(piece);
+  EXPECT_EQ(pieces.digest(), sha256("abc"));
+}
+
 }  // namespace
 }  // namespace aimeter::base

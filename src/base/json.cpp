@@ -162,8 +162,8 @@ bool is_plain_decimal(std::string_view text) {
   return digits(text.substr(0, point)) && digits(text.substr(point + 1));
 }
 
-void append_to(const Json& value, std::string& text) {
-  if (text.size() > kExcerptBytes) return;
+void append_to(const Json& value, std::string& text, std::size_t bytes_most) {
+  if (text.size() > bytes_most) return;
   switch (value.kind()) {
     case Json::Kind::null:
       text += "null";
@@ -180,7 +180,7 @@ void append_to(const Json& value, std::string& text) {
     case Json::Kind::array:
       text += '[';
       for (const Json& item : value.items()) {
-        append_to(item, text);
+        append_to(item, text, bytes_most);
         text += ',';
       }
       if (text.back() == ',') text.pop_back();
@@ -190,7 +190,7 @@ void append_to(const Json& value, std::string& text) {
       text += '{';
       for (const auto& [key, member] : value.members()) {
         text += bj::serialize(bj::string_view(key)) + ":";
-        append_to(member, text);
+        append_to(member, text, bytes_most);
         text += ',';
       }
       if (text.back() == ',') text.pop_back();
@@ -320,7 +320,13 @@ Result<std::string> Json::decimal(std::string_view field) const {
 
 std::string Json::excerpt() const {
   std::string text;
-  append_to(*this, text);
+  append_to(*this, text, kExcerptBytes);
+  return text;
+}
+
+std::string Json::text() const {
+  std::string text;
+  append_to(*this, text, std::numeric_limits<std::size_t>::max());
   return text;
 }
 

@@ -62,6 +62,7 @@ class Json {
   [[nodiscard]] Result<std::string> decimal(std::string_view field) const;
   // Compact JSON of the first bytes, for errors and logs.
   [[nodiscard]] std::string excerpt() const;
+  [[nodiscard]] std::string text() const;  // all of it, compact, numbers as they were written
 
  private:
   friend class JsonBuilder;

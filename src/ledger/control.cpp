@@ -99,13 +99,7 @@ Result<std::shared_ptr<const budget::Terms>> EngineLedger::read_terms(const Acco
 
 Status EngineLedger::load(const Account& account, budget::LocalAccount local, Instant at) {
   AIMETER_TRY(std::shared_ptr<const budget::Terms> terms, read_terms(account, at));
-  const bool refuse = options_.without_subscription == plans::WithoutSubscription::refuse;
-  if (refuse && !terms->limits.subscription) {
-    return fail(Code::failed_precondition,
-                fmt::format("{} {} of tenant \"{}\" has no active subscription, and "
-                            "limits.without_subscription is refuse",
-                            account.billable.type, account.billable.id, account.tenant.text));
-  }
+  AIMETER_CHECK_OK(plans::admit(terms->limits, options_.without_subscription));
   book_.set_terms(local, std::move(terms));
   return {};
 }

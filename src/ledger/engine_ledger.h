@@ -78,6 +78,7 @@ class EngineLedger final : public Ledger {
   [[nodiscard]] base::Gate& durable_gate();
 
   // ---- open.cpp
+  [[nodiscard]] Status prepare_folder();
   [[nodiscard]] Status close_cleanly(store::Seq newest);
 
   // ---- projector.cpp
@@ -149,6 +150,7 @@ class EngineLedger final : public Ledger {
   KeyBook keys_;
   Lane lane_;  // store writes and the book's hearing of them
   std::unique_ptr<journal::Journal> journal_;
+  base::Key16 store_id_ = {};
   std::string folder_;                    // the journal's
   std::atomic<std::int64_t> running_{0};  // holds that have begun and not ended
   std::atomic<std::uint32_t> epoch_{1};

@@ -363,5 +363,29 @@ TEST(Ledger, WithoutASubscriptionTheOperatorChooses) {
   EXPECT_THAT(refused.error().message, HasSubstr("limits.without_subscription"));
 }
 
+TEST(Ledger, AJournalOfAnotherStoreIsRefusedAndNamed) {
+  World world;
+  auto ledger = world.open();
+  ASSERT_TRUE(use(*ledger, kAcme, 10));
+  ledger.reset();
+  world.store = store::make_memory_store(world.clock);  // the file was deleted, the folder was not
+  const Deps deps{*world.store, world.files, world.workers, world.clock};
+  const auto opened = Ledger::open(deps, world.options, {});
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().code, Code::failed_precondition);
+  EXPECT_THAT(opened.error().message, HasSubstr("/usage.db.aimeter/1"));
+  EXPECT_THAT(opened.error().message, HasSubstr("belongs to another store"));
+}
+
+TEST(Ledger, AJournalOnANetworkFileSystemIsRefused) {
+  World world;
+  world.files.set_network("/usage.db.aimeter");
+  const Deps deps{*world.store, world.files, world.workers, world.clock};
+  const auto opened = Ledger::open(deps, world.options, {});
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().code, Code::failed_precondition);
+  EXPECT_THAT(opened.error().message, HasSubstr("network file system"));
+}
+
 }  // namespace
 }  // namespace aimeter::ledger

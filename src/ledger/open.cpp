@@ -8,7 +8,8 @@ namespace aimeter::ledger {
 namespace {
 
 constexpr Duration kProjectorIdle = std::chrono::milliseconds(50);
-constexpr Duration kWriterIdle = std::chrono::milliseconds(100);
+// Begin and release frames do not wake the writer: they go with the next group, or after this.
+constexpr Duration kWriterIdle = std::chrono::milliseconds(1);
 constexpr Duration kCloseWait = std::chrono::seconds(30);
 
 [[nodiscard]] Status check_options(const Options& options) {
@@ -31,7 +32,19 @@ Result<std::unique_ptr<Ledger>> Ledger::open(const Deps& deps, Options options, 
   return ledger;
 }
 
+Status EngineLedger::prepare_folder() {
+  if (options_.journal_dir.empty()) return {};
+  AIMETER_CHECK_OK(deps_.files.make_folder(options_.journal_dir));
+  AIMETER_TRY(const bool network, deps_.files.is_network(options_.journal_dir));
+  if (!network) return {};
+  return fail(Code::failed_precondition,
+              options_.journal_dir +
+                  ": a journal must not be on a network file system (its locks and syncs are not "
+                  "to be trusted there); set journal.dir to a local folder");
+}
+
 Status EngineLedger::start() {
+  AIMETER_CHECK_OK(prepare_folder());
   const RecoveryOptions recovery{.journal_dir = options_.journal_dir,
                                  .keep = options_.keep_segments};
   AIMETER_CHECK_OK(recover_engines(deps_.store, deps_.files, recovery, sinks_.orphan));
@@ -44,12 +57,12 @@ Status EngineLedger::start() {
   AIMETER_TRY(const std::uint64_t catalogue, deps_.store.catalogue());
   catalogue_.store(catalogue);
   if (!options_.journal_dir.empty()) {
-    AIMETER_TRY(const base::Key16 store_id, deps_.store.store_id());
+    AIMETER_TRY(store_id_, deps_.store.store_id());
     folder_ = fmt::format("{}/{}", options_.journal_dir, engine_);
     AIMETER_TRY(journal_,
                 journal::create(deps_.files, {.folder = folder_,
                                               .engine = engine_,
-                                              .store_id = store_id,
+                                              .store_id = store_id_,
                                               .segment_bytes = options_.segment_bytes,
                                               .sync = options_.durability == Durability::journal}));
     journal_->set_wake([this] { deps_.workers.wake(writer_); });
@@ -98,7 +111,7 @@ void EngineLedger::abandon() {
 Status EngineLedger::close_cleanly(store::Seq newest) {
   if (journal_ != nullptr) AIMETER_CHECK_OK(journal_->close());
   AIMETER_CHECK_OK(deps_.store.close_engine(engine_));
-  if (journal_ != nullptr) AIMETER_CHECK_OK(write_drained(deps_.files, folder_, newest));
+  if (journal_ != nullptr) AIMETER_CHECK_OK(write_drained(deps_.files, folder_, newest, store_id_));
   return {};
 }
 

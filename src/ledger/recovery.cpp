@@ -91,27 +91,43 @@ std::optional<store::EngineId> engine_of(const std::string& folder) {
 
 }  // namespace
 
-static std::string drained_mark(const std::string& folder) { return folder + "/drained"; }
+namespace {
 
-Status write_drained(base::Files& files, const std::string& folder, store::Seq seq) {
+// A folder that was carried into the store: up to which seq, and into which store.
+struct Drained {
+  store::Seq seq = 0;
+  std::string store_id = {};  // hex
+};
+
+std::string drained_mark(const std::string& folder) { return folder + "/drained"; }
+
+constexpr std::size_t kSeqDigits = 20, kIdDigits = 32;
+
+std::string hex_of(const base::Key16& id) {
+  return base::hex({reinterpret_cast<const char*>(id.data()), id.size()});
+}
+
+std::optional<Drained> read_drained(base::Files& files, const std::string& folder) {
+  const auto file = files.open(drained_mark(folder), base::OpenMode::read);
+  if (!file) return std::nullopt;
+  const Result<std::string> text = (*file)->read_at(0, kSeqDigits + 1 + kIdDigits);
+  if (!text || text->size() != kSeqDigits + 1 + kIdDigits) return std::nullopt;
+  const std::optional<store::Seq> seq = engine_of(text->substr(0, kSeqDigits));
+  if (!seq) return std::nullopt;
+  return Drained{*seq, text->substr(kSeqDigits + 1)};
+}
+
+}  // namespace
+
+Status write_drained(base::Files& files, const std::string& folder, store::Seq seq,
+                     const base::Key16& store_id) {
   AIMETER_TRY(const std::unique_ptr<base::File> file,
               files.open(drained_mark(folder), base::OpenMode::create));
-  const std::string text = fmt::format("{:020}\n", seq);
-  AIMETER_CHECK_OK(file->write_at(0, text));
+  AIMETER_CHECK_OK(file->write_at(0, fmt::format("{:020} {}\n", seq, hex_of(store_id))));
   return file->sync();
 }
 
 namespace {
-
-// The seq up to which a folder was carried into the store, or nothing.
-std::optional<store::Seq> drained_seq(base::Files& files, const std::string& folder) {
-  const auto file = files.open(drained_mark(folder), base::OpenMode::read);
-  if (!file) return std::nullopt;
-  constexpr std::size_t kDigits = 20;
-  const Result<std::string> text = (*file)->read_at(0, kDigits);
-  if (!text || text->size() != kDigits) return std::nullopt;
-  return engine_of(*text);
-}
 
 class Recovery {
  public:
@@ -128,6 +144,7 @@ class Recovery {
     std::ranges::sort(engines);
     if (engines.empty()) return done_;
     AIMETER_TRY(states_, store_.engines());
+    AIMETER_TRY(store_id_, store_.store_id());
     for (const store::EngineId engine : engines) AIMETER_CHECK_OK(recover_one(engine));
     return done_;
   }
@@ -145,41 +162,53 @@ class Recovery {
                 journal::try_lock_folder(files_, folder));
     if (lock == nullptr) return {};  // alive: leave it alone
     const store::EngineState* state = state_of(engine);
-    const std::optional<store::Seq> drained = drained_seq(files_, folder);
-    if (state != nullptr && drained && state->closed_at && state->last_seq >= *drained) {
+    const std::optional<Drained> drained = read_drained(files_, folder);
+    if (drained && drained->store_id != hex_of(store_id_)) return another_store(folder);
+    if (state != nullptr && drained && state->closed_at && state->last_seq >= drained->seq) {
       const bool old = store_.now() - *state->closed_at >= options_.keep;
       return old ? remove_folder(files_, folder) : Status{};
     }
+    // Everything is read once before anything is applied: damage changes nothing.
+    AIMETER_TRY(const journal::Recovered found,
+                journal::recover(files_, folder, [](const journal::Frame&) { return Status{}; }));
+    if (found.engine == 0) return {};  // no segment was ever written
+    if (found.store_id != store_id_) return another_store(folder);
     if (state == nullptr) {
       return fail(
           Code::failed_precondition,
-          fmt::format("{}: the store does not know engine {}; it was restored from an older "
-                      "backup or the journal belongs to another store",
+          fmt::format("{}: the store does not know engine {}: it was restored from a backup "
+                      "older than this journal; restore a newer one, or move the folder "
+                      "away and lose what it holds",
                       folder, engine));
     }
     return replay(engine, folder);
   }
 
+  [[nodiscard]] static Status another_store(const std::string& folder) {
+    return fail(Code::failed_precondition,
+                fmt::format("{}: this journal belongs to another store; move the folder away, or "
+                            "open the store that it belongs to",
+                            folder));
+  }
+
   [[nodiscard]] Status replay(store::EngineId engine, const std::string& folder) {
     Replay replay(store_, engine);
     AIMETER_CHECK_OK(replay.begin());
-    AIMETER_TRY(const journal::Recovered recovered,
-                journal::recover(files_, folder,
-                                 [&](const journal::Frame& frame) { return replay.visit(frame); }));
+    AIMETER_CHECK_OK(journal::recover(
+        files_, folder, [&](const journal::Frame& frame) { return replay.visit(frame); }));
     AIMETER_CHECK_OK(replay.flush());
     std::vector<store::Orphan> orphans = replay.orphans();
     if (!orphans.empty()) {
       AIMETER_CHECK_OK(store_.change({store::PutOrphans{orphans}, "recovery"}));
     }
     AIMETER_CHECK_OK(store_.close_engine(engine));
-    AIMETER_CHECK_OK(write_drained(files_, folder, replay.newest()));
+    AIMETER_CHECK_OK(write_drained(files_, folder, replay.newest(), store_id_));
     if (on_orphan_) {
       for (const store::Orphan& orphan : orphans) on_orphan_(orphan);
     }
     ++done_.engines;
     done_.settlements += replay.settlements();
     done_.orphans += orphans.size();
-    (void)recovered;
     return {};
   }
 
@@ -188,6 +217,7 @@ class Recovery {
   const RecoveryOptions& options_;
   const std::function<void(const store::Orphan&)>& on_orphan_;
   std::vector<store::EngineState> states_;
+  base::Key16 store_id_ = {};
   RecoveredEngines done_;
 };
 

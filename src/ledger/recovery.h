@@ -32,6 +32,7 @@ struct RecoveryOptions {
 
 // Marks a folder as carried into the store up to `seq`: it is not read again unless the store is
 // behind that.
-[[nodiscard]] Status write_drained(base::Files& files, const std::string& folder, store::Seq seq);
+[[nodiscard]] Status write_drained(base::Files& files, const std::string& folder, store::Seq seq,
+                                   const base::Key16& store_id);
 
 }  // namespace aimeter::ledger

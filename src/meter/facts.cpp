@@ -46,7 +46,9 @@ void Facts::settled(const Settled& settled, const ledger::SettleOutcome& outcome
 }
 
 void Facts::refused(const Account& account, const Error& error) {
-  if (error.code != Code::quota_exceeded || !error.refusal || !error.refusal->first) return;
+  if (error.code != Code::quota_exceeded || !error.refusal) return;
+  if (events_.wanted<CallRefused>()) events_.publish(CallRefused{account, error});
+  if (!error.refusal->first) return;
   if (events_.wanted<LimitReached>())
     events_.publish(LimitReached{account, check_of(error.refusal)});
 }

@@ -1,0 +1,222 @@
+// aimeter import: usage that happened elsewhere, each row exactly once.
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <memory>
+#include <ostream>
+
+#include "base/hash.h"
+#include "cli/import_rows.h"
+#include "cli/progress.h"
+#include "cli/session.h"
+
+namespace aimeter::cli {
+namespace {
+
+struct Options {
+  std::string file = {}, format = {}, map = {}, starting_at = {};
+  ImportOptions rows = {};
+  BillableOption billable = {};
+  bool enforce = false, history = false, dry_run = false;
+};
+
+constexpr std::size_t kBatchRows = 4'096;
+constexpr std::int64_t kComplaintsMost = 100;  // bad rows that are printed one by one
+constexpr std::int64_t kSpreadMost = 10'000;
+
+struct Tally {
+  std::int64_t rows = 0, recorded = 0, duplicates = 0, refused = 0, bad = 0;
+};
+
+Result<std::string> sha256_of(std::ifstream& in) {
+  base::Sha256 hash;
+  std::string piece(1U << 20U, '\0');
+  while (in) {
+    in.read(piece.data(), static_cast<std::streamsize>(piece.size()));
+    hash.add(std::string_view(piece).substr(0, static_cast<std::size_t>(in.gcount())));
+  }
+  in.clear();
+  in.seekg(0);
+  return base::hex(base::view_of(hash.digest()));
+}
+
+class Import {
+ public:
+  Import(Frame& frame, const Options& options, std::string file_hash)
+      : frame_(frame), options_(options), file_hash_(std::move(file_hash)) {}
+
+  // `engine` null: a dry run.
+  [[nodiscard]] Result<Exit> run(RowSource& source, const Engine* engine) {
+    Progress progress(frame_.console(), "rows", std::nullopt);
+    while (!frame_.console().interrupted()) {
+      std::optional<RowSource::Row> row = source.next();
+      if (!row) break;
+      ++tally_.rows;
+      if (!row->record) {
+        complain(row->line, row->record.error());
+      } else {
+        row->record->idempotency_key = fmt::format("import:{}:{}", file_hash_, row->number);
+        batch_[row->record->account.tenant.text].push_back({row->line, *std::move(row->record)});
+        if (++batched_ >= kBatchRows) AIMETER_CHECK_OK(flush(engine));
+      }
+      progress.at(tally_.rows);
+    }
+    AIMETER_CHECK_OK(flush(engine));
+    if (engine != nullptr) AIMETER_CHECK_OK(engine->drain());
+    if (tally_.bad > kComplaintsMost) {
+      frame_.console().warn(fmt::format("... and {} more bad rows", tally_.bad - kComplaintsMost));
+    }
+    if (!frame_.console().interrupted()) return tally_.bad > 0 ? Exit::partly : Exit::done;
+    frame_.console().warn("interrupted; run it again, what is in is not recorded twice");
+    return Exit::partly;
+  }
+  [[nodiscard]] const Tally& tally() const { return tally_; }
+
+ private:
+  struct Pending {
+    std::size_t line = 0;
+    UsageRecord record = {};
+  };
+
+  void complain(std::size_t line, const Error& error) {
+    if (++tally_.bad <= kComplaintsMost) {
+      const bool has_line = error.message.starts_with("line ");
+      frame_.console().warn(has_line ? error.message
+                                     : fmt::format("line {}: {}", line, error.message));
+    }
+  }
+
+  [[nodiscard]] Status flush(const Engine* engine) {
+    for (auto& [tenant, pending] : batch_) {
+      if (engine == nullptr || pending.empty()) continue;
+      std::vector<UsageRecord> records;
+      records.reserve(pending.size());
+      for (Pending& each : pending) records.push_back(std::move(each.record));
+      const RecordOptions how{
+          .horizon = options_.history ? Horizon::history : Horizon::recent,
+          .enforce = options_.enforce ? Enforce::limits : Enforce::nothing};
+      const std::vector<Result<Settled>> results =
+          engine->tenant(tenant).record_each(records, how);
+      for (std::size_t i = 0; i < results.size(); ++i) {
+        AIMETER_CHECK_OK(count(results[i], pending[i].line));
+      }
+    }
+    batch_.clear();
+    batched_ = 0;
+    return {};
+  }
+  [[nodiscard]] Status count(const Result<Settled>& result, std::size_t line) {
+    if (result) {
+      ++(result->duplicate ? tally_.duplicates : tally_.recorded);
+      return {};
+    }
+    switch (result.error().code) {
+      case Code::quota_exceeded:
+        ++tally_.refused;
+        return {};
+      case Code::unavailable:
+      case Code::in_doubt:
+      case Code::corrupt:
+        return std::unexpected(result.error());  // the rest would fail the same way
+      default:
+        complain(line, result.error());
+        return {};
+    }
+  }
+
+  Frame& frame_;
+  const Options& options_;
+  std::string file_hash_;
+  std::map<std::string, std::vector<Pending>> batch_;
+  std::size_t batched_ = 0;
+  Tally tally_;
+};
+
+void print(Frame& frame, const Tally& tally, Duration took) {
+  print_json(frame, fmt::format(R"({{"rows":{},"recorded":{},"duplicates":{},"refused":{},"bad":{},)"
+                                R"("seconds":{}.{:03}}})",
+                                tally.rows, tally.recorded, tally.duplicates, tally.refused,
+                                tally.bad, took.count() / 1'000'000,
+                                took.count() / 1'000 % 1'000));
+}
+
+Result<ImportOptions> row_options(const Options& options) {
+  ImportOptions rows = options.rows;
+  AIMETER_TRY(rows.map, parse_map(options.map));
+  AIMETER_CHECK_OK(Period::check({.timezone = rows.timezone}));
+  if (!options.starting_at.empty()) {
+    AIMETER_TRY(rows.starting_at,
+                parse_instant("--starting-at", options.starting_at, rows.timezone));
+  }
+  if (rows.spread_tenants < 0 || rows.spread_tenants > kSpreadMost) {
+    return bad_input("--spread-tenants", std::to_string(rows.spread_tenants),
+                     fmt::format("0 to {}", kSpreadMost));
+  }
+  if (!rows.tenant.empty()) AIMETER_CHECK_OK(TenantId::parse(rows.tenant));
+  AIMETER_TRY(const std::optional<Billable> billable, options.billable.get());
+  if (billable) rows.billable = *billable;
+  return rows;
+}
+
+Result<Exit> run(Frame& frame, const Options& options) {
+  AIMETER_TRY(const ImportOptions rows, row_options(options));
+  const bool jsonl = options.format == "jsonl" ||
+                     (options.format.empty() && options.file.ends_with(".jsonl"));
+  if (!options.format.empty() && options.format != "csv" && options.format != "jsonl") {
+    return bad_input("--format", options.format, "csv or jsonl");
+  }
+  std::error_code ignored;
+  std::ifstream in(options.file, std::ios::binary);
+  if (!in || std::filesystem::is_directory(options.file, ignored)) {
+    return bad_input("FILE", options.file, "a file that can be read");
+  }
+  AIMETER_TRY(std::string hash, sha256_of(in));
+  AIMETER_TRY(const std::unique_ptr<RowSource> source,
+              jsonl ? jsonl_rows(in, rows) : csv_rows(in, rows));
+  Import import(frame, options, std::move(hash));
+  const Duration began = system_clock().boot();
+  Result<Exit> exit = Exit::done;
+  if (options.dry_run) {
+    exit = import.run(*source, nullptr);
+  } else {
+    exit = with_engine(frame, [&](Acting& acting) { return import.run(*source, &acting.engine); });
+  }
+  if (exit && *exit != Exit::configuration) {
+    print(frame, import.tally(), system_clock().boot() - began);
+  }
+  return exit;
+}
+
+}  // namespace
+
+void add_import(Frame& frame) {
+  auto options = std::make_shared<Options>();
+  CLI::App& app = frame.add(
+      {.name = "import",
+       .about = "Records usage from a file, each row exactly once; running it again adds nothing",
+       .examples = {"aimeter import usage.csv --provider openai --model gpt-4o-mini --tenant acme",
+                    "aimeter import trace.csv --provider trace --model fixed --history "
+                    "--map occurred_at=TIMESTAMP,input_tokens=ContextTokens",
+                    "aimeter import old.jsonl --dry-run"}},
+      [&frame, options] { return run(frame, *options); });
+  app.add_option("FILE", options->file, "CSV with a header line, or JSON Lines")->required();
+  app.add_option("--format", options->format, "csv or jsonl (by the file's name without it)");
+  app.add_option("--provider", options->rows.provider, "Of rows that name none");
+  app.add_option("--model", options->rows.model, "Of rows that name none");
+  app.add_option("--tenant", options->rows.tenant, "Of rows that name none");
+  options->billable.add_to(app);
+  app.add_option("--map", options->map, "Which column is which field")
+      ->type_name("FIELD=COLUMN,...");
+  app.add_option("--timezone", options->rows.timezone, "Of times without an offset (UTC)");
+  app.add_option("--starting-at", options->starting_at, "The time that offset_ms counts from");
+  app.add_option("--spread-tenants", options->rows.spread_tenants,
+                 "Row i belongs to tenant t00, t01 ... of i mod N")
+      ->type_name("N");
+  app.add_flag("--enforce", options->enforce, "As live calls against the limits of their time");
+  app.add_flag("--history", options->history, "Also rows older than storage.max_lateness_days");
+  app.add_flag("--dry-run", options->dry_run, "Reads and checks everything, records nothing");
+}
+
+}  // namespace aimeter::cli
