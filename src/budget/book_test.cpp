@@ -142,6 +142,27 @@ TEST(Book, AHoldTakesFromAllBudgetsOrFromNone) {
   EXPECT_EQ(fixture.hold(100).what, What::held) << "no tokens were taken";
 }
 
+TEST(Book, AHoldIsSetAsideInEveryBudget) {
+  plans::ConcreteBudget cost = tokens_budget(1'000);
+  cost.kind = BudgetKind::cost;
+  BookFixture fixture({tokens_budget(100), cost});
+  fixture.grant(100, 0, 0);
+  fixture.grant(10, 0, 1);
+  const auto hold = [&](const Need& need) {
+    return fixture.book.hold(fixture.local, {}, need, kNoon, 1, Book::Ask::first);
+  };
+  const HoldAnswer both = hold({.tokens = 60, .cost_nanos = 8});
+  ASSERT_EQ(both.what, What::held);
+  const HoldAnswer tokens = hold({.tokens = 41, .cost_nanos = 1});
+  ASSERT_EQ(tokens.shorts.size(), 1U);
+  EXPECT_EQ(tokens.shorts[0].key.kind, BudgetKind::tokens);
+  const HoldAnswer costs = hold({.tokens = 1, .cost_nanos = 3});
+  ASSERT_EQ(costs.shorts.size(), 1U);
+  EXPECT_EQ(costs.shorts[0].key.kind, BudgetKind::cost);
+  fixture.book.release(both.held);
+  EXPECT_EQ(hold({.tokens = 100, .cost_nanos = 10}).what, What::held);
+}
+
 TEST(Book, ScopedBudgetsCountEachNameByItself) {
   plans::ConcreteBudget per_user = tokens_budget(10);
   per_user.scope = BudgetScope::user;
