@@ -8,6 +8,7 @@ function(aimeter_add_tests name timeout)
   target_compile_definitions(${name} PRIVATE AIMETER_SOURCE_DIR="${CMAKE_SOURCE_DIR}"
                              AIMETER_BINARY_DIR="${CMAKE_BINARY_DIR}")
   target_link_libraries(${name} PRIVATE aimeter_flags GTest::gmock GTest::gtest_main)
+  target_compile_options(${name} PRIVATE -O0)  # what is tested is optimised, the tests need not be
   gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT ${timeout})
 endfunction()
 

@@ -4,7 +4,8 @@
 // Thread safety: any thread refuses; one mutex.
 // Ownership:     borrows clock and events; owns its file.
 //
-// Refused calls for people who watch (`aimeter tail`): FOLDER/refusals.jsonl, at most kLinesPerSecond a
+// Refused calls for people who watch (`aimeter tail`): FOLDER/refusals.jsonl, at most
+// kLinesPerSecond a
 // second, moved to refusals.old.jsonl at kBytesMax. Nothing is counted from it.
 #pragma once
 

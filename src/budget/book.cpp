@@ -178,41 +178,31 @@ bool running_low(const Counter& counter) {
 
 }  // namespace
 
-HoldAnswer Book::hold(LocalAccount account, const Names& names, const Need& need, Instant now,
-                      std::uint64_t catalogue, Ask ask) {
+HoldAnswer Book::hold(LocalAccount account, const HoldCall& call) {
   HoldAnswer answer;
   Entry& entry = table_->entry(account);
   std::vector<std::uint32_t> places;
   const base::SpinGuard lock(entry.lock);
-  if (entry.stale(now, catalogue)) return answer;
+  if (entry.stale(call.at, call.catalogue)) return answer;
   places.reserve(entry.terms->limits.budgets.size());
-  entry.places_of(names, places, answer.unknown);
+  entry.places_of(call.names, places, answer.unknown);
   if (!answer.unknown.empty()) {
     answer.what = HoldAnswer::What::unknown_budgets;
     return answer;
   }
   for (const std::uint32_t at : places) {  // all are checked, then all are taken
     Counter& counter = entry.counters[at];
-    const Amount wanted = need.of(counter.kind);
+    const Amount wanted = call.need.of(counter.kind);
     if (!counter.blocking || counter.fits_lease(wanted)) continue;
-    const bool may_cap = need.fit(counter.kind) == Fit::may_cap && *counter.limit > 0;
-    if (ask == Ask::final && may_cap && counter.may_be_capped()) {
-      answer.held.capped = true;
-      continue;
-    }
-    if (ask == Ask::first) {
+    const bool may_cap = call.need.fit(counter.kind) == Fit::may_cap && *counter.limit > 0;
+    if (call.ask == Ask::first) {
       answer.shorts.push_back(short_of(entry.key(counter), counter, wanted));
-      continue;
+    } else if (may_cap && counter.may_be_capped()) {
+      answer.held.capped = true;
+    } else {
+      entry.refuse(counter, call.need, answer);
+      return answer;
     }
-    answer.what = HoldAnswer::What::refused;
-    answer.fits_limit = counter.fits_limit(wanted);
-    const bool first = !answer.fits_limit && !std::exchange(counter.told_refused, true) &&
-                       !counter.told_reached;
-    answer.refusal = entry.refusal(counter, wanted, first);
-    answer.worth_waiting = counter.leased_elsewhere > 0 &&
-                           (answer.fits_limit || (may_cap && counter.may_be_capped_later()));
-    if (!answer.fits_limit) counter.told_reached = true;
-    return answer;
   }
   if (!answer.shorts.empty()) {
     answer.what = HoldAnswer::What::short_of;
@@ -225,9 +215,9 @@ HoldAnswer Book::hold(LocalAccount account, const Names& names, const Need& need
   answer.held.parts.reserve(places.size());
   for (const std::uint32_t at : places) {
     Counter& counter = entry.counters[at];
-    Amount amount = need.of(counter.kind);
+    Amount amount = call.need.of(counter.kind);
     if (counter.blocking) amount = std::min(amount, counter.free);
-    HeldPart part = counter.take(amount, now);
+    HeldPart part = counter.take(amount, call.at);
     part.slot = at;
     answer.held.epoch = std::max(answer.held.epoch, part.epoch);
     answer.running_low = answer.running_low || running_low(counter);

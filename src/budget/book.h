@@ -79,6 +79,20 @@ struct Short {
   Amount limit = 0;
 };
 
+// first: what is short is to be asked of the store. final: no lease is to be had (the store has
+// said
+// so in `hear`): cap or refuse instead.
+enum class Ask : std::uint8_t { first, final };
+
+// One call that wants to hold. Other terms than those of `catalogue`, or not valid `at`, are stale.
+struct HoldCall {
+  const Names& names;
+  const Need& need;
+  Instant at = {};
+  std::uint64_t catalogue = 0;
+  Ask ask = Ask::first;
+};
+
 struct HoldAnswer {
   enum class What : std::uint8_t {
     held,
@@ -150,12 +164,8 @@ class Book {
   // Makes a budget known with the store's word of it. There already: takes the word.
   void hear(LocalAccount account, const StoreWord& word);
 
-  // All budgets that `names` touch, or none. `catalogue`: the version in force; other terms are
-  // stale. `final`: no lease is to be had (the store has said so in `hear`): cap or refuse instead
-  // of short_of.
-  enum class Ask : std::uint8_t { first, final };
-  [[nodiscard]] HoldAnswer hold(LocalAccount account, const Names& names, const Need& need,
-                                Instant now, std::uint64_t catalogue, Ask ask);
+  // All budgets that the call touches, or none.
+  [[nodiscard]] HoldAnswer hold(LocalAccount account, const HoldCall& call);
   void release(const Held& held);
   [[nodiscard]] SettledBudgets settle(const Held& held, const Names& names, const Actual& actual);
   // For what is settled without a hold (a record, an adjustment): counts the parts that are known

@@ -46,10 +46,10 @@ class BookFixture {
   void grant(Amount amount, Amount used = 0, std::size_t budget = 0) {
     book.hear(local, {.key = key(budget), .used = used, .granted = amount});
   }
-  [[nodiscard]] HoldAnswer hold(Amount tokens, Fit fit = Fit::strict,
-                                Book::Ask ask = Book::Ask::first) {
-    return book.hold(local, names, {.tokens = tokens, .tokens_fit = fit, .cost_fit = fit}, kNoon,
-                     catalogue, ask);
+  [[nodiscard]] HoldAnswer hold(Amount tokens, Fit fit = Fit::strict, Ask ask = Ask::first) {
+    return book.hold(
+        local,
+        {names, {.tokens = tokens, .tokens_fit = fit, .cost_fit = fit}, kNoon, catalogue, ask});
   }
   [[nodiscard]] LimitCheck check(Amount tokens = 0) const {
     return book.check(local, names, {.tokens = tokens, .requests = 0});

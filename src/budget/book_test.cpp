@@ -37,7 +37,7 @@ TEST(Book, AHoldFitsWhatIsFreeOfTheLease) {
 TEST(Book, AskedForTheLastTimeItRefusesAndSaysWhy) {
   BookFixture fixture({tokens_budget(100)});
   fixture.grant(40, 60);
-  const HoldAnswer answer = fixture.hold(41, Fit::strict, Book::Ask::final);
+  const HoldAnswer answer = fixture.hold(41, Fit::strict, Ask::final);
   ASSERT_EQ(answer.what, What::refused);
   EXPECT_EQ(answer.refusal->budget, "tokens");
   EXPECT_EQ(answer.refusal->scope, "account");
@@ -48,15 +48,15 @@ TEST(Book, AskedForTheLastTimeItRefusesAndSaysWhy) {
   EXPECT_EQ(*answer.refusal->resets_at, kMarch.end);
   EXPECT_FALSE(answer.fits_limit);
   EXPECT_TRUE(answer.refusal->first);
-  EXPECT_FALSE(fixture.hold(41, Fit::strict, Book::Ask::final).refusal->first);
+  EXPECT_FALSE(fixture.hold(41, Fit::strict, Ask::final).refusal->first);
   EXPECT_EQ(fixture.hold(40).what, What::held) << "a refusal holds nothing";
 }
 
 TEST(Book, ALimitOfZeroRefusesEverything) {
   BookFixture fixture({tokens_budget(0)});
-  EXPECT_EQ(fixture.hold(1, Fit::strict, Book::Ask::final).what, What::refused);
-  EXPECT_EQ(fixture.hold(0, Fit::strict, Book::Ask::final).what, What::refused);
-  EXPECT_EQ(fixture.hold(1, Fit::may_cap, Book::Ask::final).what, What::refused);
+  EXPECT_EQ(fixture.hold(1, Fit::strict, Ask::final).what, What::refused);
+  EXPECT_EQ(fixture.hold(0, Fit::strict, Ask::final).what, What::refused);
+  EXPECT_EQ(fixture.hold(1, Fit::may_cap, Ask::final).what, What::refused);
 }
 
 TEST(Book, UnlimitedAndAllowingBudgetsJustCount) {
@@ -92,14 +92,14 @@ TEST(Book, AShadowBudgetDecidesButNeverRefuses) {
 TEST(Book, ACappedHoldNeedsThatNobodyElseHoldsAny) {
   BookFixture fixture({tokens_budget(100)});
   fixture.grant(50, 50);
-  HoldAnswer capped = fixture.hold(4'096, Fit::may_cap, Book::Ask::final);
+  HoldAnswer capped = fixture.hold(4'096, Fit::may_cap, Ask::final);
   ASSERT_EQ(capped.what, What::held);
   EXPECT_TRUE(capped.held.capped);
   EXPECT_EQ(capped.held.parts[0].held, 50);
-  EXPECT_EQ(fixture.hold(4'096, Fit::may_cap, Book::Ask::final).what, What::refused);
+  EXPECT_EQ(fixture.hold(4'096, Fit::may_cap, Ask::final).what, What::refused);
   fixture.book.release(capped.held);
   fixture.book.hear(fixture.local, {.key = fixture.key(), .used = 50, .leased_elsewhere = 1});
-  EXPECT_EQ(fixture.hold(4'096, Fit::may_cap, Book::Ask::final).what, What::refused)
+  EXPECT_EQ(fixture.hold(4'096, Fit::may_cap, Ask::final).what, What::refused)
       << "what others leased may be held there";
 }
 
@@ -135,7 +135,7 @@ TEST(Book, AHoldTakesFromAllBudgetsOrFromNone) {
   fixture.grant(100, 0, 0);
   fixture.grant(5, 0, 1);
   const Need need{.tokens = 50, .cost_nanos = 6};
-  const HoldAnswer answer = fixture.book.hold(fixture.local, {}, need, kNoon, 1, Book::Ask::final);
+  const HoldAnswer answer = fixture.book.hold(fixture.local, {{}, need, kNoon, 1, Ask::final});
   ASSERT_EQ(answer.what, What::refused);
   EXPECT_EQ(answer.refusal->budget, "cost");
   EXPECT_EQ(answer.refusal->limit_cost->nanos, 1'000);
@@ -172,15 +172,13 @@ TEST(Book, ScopedBudgetsCountEachNameByItself) {
   }
   const Need ten{.tokens = 10};
   const Names ann{.user = "ann"}, bob{.user = "bob"}, eve{.user = "eve"};
-  EXPECT_EQ(fixture.book.hold(fixture.local, ann, ten, kNoon, 1, Book::Ask::first).what,
-            What::held);
+  EXPECT_EQ(fixture.book.hold(fixture.local, {ann, ten, kNoon, 1, Ask::first}).what, What::held);
   const HoldAnswer again =
-      fixture.book.hold(fixture.local, ann, {.tokens = 1}, kNoon, 1, Book::Ask::final);
+      fixture.book.hold(fixture.local, {ann, {.tokens = 1}, kNoon, 1, Ask::final});
   ASSERT_EQ(again.what, What::refused);
   EXPECT_EQ(again.refusal->scope, "user");
-  EXPECT_EQ(fixture.book.hold(fixture.local, bob, ten, kNoon, 1, Book::Ask::first).what,
-            What::held);
-  const HoldAnswer unknown = fixture.book.hold(fixture.local, eve, ten, kNoon, 1, Book::Ask::first);
+  EXPECT_EQ(fixture.book.hold(fixture.local, {bob, ten, kNoon, 1, Ask::first}).what, What::held);
+  const HoldAnswer unknown = fixture.book.hold(fixture.local, {eve, ten, kNoon, 1, Ask::first});
   ASSERT_EQ(unknown.what, What::unknown_budgets);
   EXPECT_EQ(unknown.unknown.at(0).name, "eve");
 }
@@ -189,7 +187,7 @@ TEST(Book, TermsActUntilTheirEndAndTheirVersion) {
   BookFixture fixture({tokens_budget(std::nullopt)});
   const Need need{.tokens = 1};
   const auto at = [&](Instant now, std::uint64_t catalogue) {
-    return fixture.book.hold(fixture.local, {}, need, now, catalogue, Book::Ask::first).what;
+    return fixture.book.hold(fixture.local, {{}, need, now, catalogue, Ask::first}).what;
   };
   EXPECT_EQ(at(kMarch.start, 1), What::held);
   EXPECT_EQ(at(kMarch.end - Duration(1), 1), What::held);

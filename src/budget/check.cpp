@@ -79,6 +79,19 @@ std::shared_ptr<const Refusal> Book::Entry::refusal(const Counter& counter, Amou
   return why;
 }
 
+void Book::Entry::refuse(Counter& counter, const Need& need, HoldAnswer& answer) const {
+  const Amount wanted = need.of(counter.kind);
+  const bool may_cap = need.fit(counter.kind) == Fit::may_cap && *counter.limit > 0;
+  answer.what = HoldAnswer::What::refused;
+  answer.fits_limit = counter.fits_limit(wanted);
+  const bool first =
+      !answer.fits_limit && !std::exchange(counter.told_refused, true) && !counter.told_reached;
+  answer.refusal = refusal(counter, wanted, first);
+  answer.worth_waiting = counter.leased_elsewhere > 0 &&
+                         (answer.fits_limit || (may_cap && counter.may_be_capped_later()));
+  if (!answer.fits_limit) counter.told_reached = true;
+}
+
 LimitCheck Book::Entry::check(const Names& names, const Need& requested) const {
   LimitCheck check;
   if (!terms) return check;

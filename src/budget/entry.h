@@ -44,6 +44,8 @@ struct Book::Entry {
   void adopt(std::shared_ptr<const Terms> newest) AIMETER_REQUIRES(lock);
   std::uint32_t add(const BudgetKey& budget_key, std::uint32_t epoch) AIMETER_REQUIRES(lock);
   void drop_if_done(std::uint32_t index) AIMETER_REQUIRES(lock);
+  // Fills a refusal by `counter`.
+  void refuse(Counter& counter, const Need& need, HoldAnswer& answer) const AIMETER_REQUIRES(lock);
   [[nodiscard]] LimitCheck check(const Names& names, const Need& requested) const
       AIMETER_REQUIRES(lock);
   [[nodiscard]] std::shared_ptr<const Refusal> refusal(const Counter& counter, Amount need,

@@ -96,10 +96,9 @@ Result<Figures> read_figures(const store::Store& store, std::int64_t calls) {
   }
   AIMETER_TRY(const store::Verified verified,
               store.verify([](std::int64_t, std::int64_t) { return true; }));
-  figures.verify = verified.findings.empty()
-                       ? "clean"
-                       : fmt::format("{}: {}", verified.findings[0].check,
-                                     verified.findings[0].message);
+  figures.verify = verified.findings.empty() ? "clean"
+                                             : fmt::format("{}: {}", verified.findings[0].check,
+                                                           verified.findings[0].message);
   return figures;
 }
 
@@ -116,8 +115,8 @@ Result<Figures> run_on(std::unique_ptr<store::Store> store, OpenOptions options,
     AIMETER_CHECK_OK(engine.drain());
   }
   if (counts.failed > 0) {
-    return fail(Code::unavailable, fmt::format("{} calls failed, the first: {}", counts.failed,
-                                               counts.first_failure));
+    return fail(Code::unavailable,
+                fmt::format("{} calls failed, the first: {}", counts.failed, counts.first_failure));
   }
   AIMETER_TRY(Figures figures, read_figures(*store, counts.calls));
   const bool agree = figures.allowed == counts.allowed && figures.refused == counts.refused &&

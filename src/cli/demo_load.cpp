@@ -14,15 +14,16 @@ namespace {
 struct Quantile {
   std::int64_t per_mille = 0, tokens = 0;
 };
-// Prompt and answer sizes of the conversation trace of Azure's LLM inference (Patel et al., ISCA 2024;
+// Prompt and answer sizes of the conversation trace of Azure's LLM inference (Patel et al., ISCA
+// 2024;
 // AzureLLMInferenceTrace_conv.csv, CC-BY-4.0), read on 2026-11-24.
-constexpr std::array kPrompt = {Quantile{0, 2},      Quantile{10, 40},     Quantile{50, 181},
-                                Quantile{100, 247},  Quantile{250, 398},   Quantile{500, 1'035},
-                                Quantile{750, 1'200}, Quantile{900, 4'075}, Quantile{950, 4'086},
+constexpr std::array kPrompt = {Quantile{0, 2},       Quantile{10, 40},       Quantile{50, 181},
+                                Quantile{100, 247},   Quantile{250, 398},     Quantile{500, 1'035},
+                                Quantile{750, 1'200}, Quantile{900, 4'075},   Quantile{950, 4'086},
                                 Quantile{990, 4'122}, Quantile{1'000, 14'050}};
-constexpr std::array kAnswer = {Quantile{0, 7},     Quantile{10, 16},   Quantile{50, 38},
-                                Quantile{100, 50},  Quantile{250, 81},  Quantile{500, 141},
-                                Quantile{750, 397}, Quantile{900, 428}, Quantile{950, 463},
+constexpr std::array kAnswer = {Quantile{0, 7},     Quantile{10, 16},      Quantile{50, 38},
+                                Quantile{100, 50},  Quantile{250, 81},     Quantile{500, 141},
+                                Quantile{750, 397}, Quantile{900, 428},    Quantile{950, 463},
                                 Quantile{990, 613}, Quantile{1'000, 1'000}};
 constexpr std::int64_t kMedianPrompt = 1'035, kMedianAnswer = 141;
 constexpr int kRetriedCalls = 200, kCachedCalls = 200;
@@ -33,8 +34,8 @@ std::int64_t sample(const std::array<Quantile, N>& quantiles, std::mt19937_64& r
   std::size_t above = 1;
   while (quantiles[above].per_mille <= at) ++above;
   const Quantile low = quantiles[above - 1], high = quantiles[above];
-  return low.tokens + (high.tokens - low.tokens) * (at - low.per_mille) /
-                          (high.per_mille - low.per_mille);
+  return low.tokens +
+         (high.tokens - low.tokens) * (at - low.per_mille) / (high.per_mille - low.per_mille);
 }
 
 std::string openai_json(const DemoCall& call) {
@@ -96,13 +97,12 @@ Result<Settled> meter(const Engine& engine, const DemoCall& call) {
                     .feature(call.feature)
                     .expecting({.tokens = Tokens{call.input_tokens + call.output_tokens}});
   const auto provider = [&] { return answer_of(call); };
-  auto reply = call.key.empty()
-                   ? std::move(meter).call(provider)
-                   : std::move(meter).with_idempotency_key(call.key).call(provider);
+  auto reply = call.key.empty() ? std::move(meter).call(provider)
+                                : std::move(meter).with_idempotency_key(call.key).call(provider);
   if (!reply) return std::unexpected(reply.error());
   if (reply->unrecorded()) return std::unexpected(*reply->unrecorded());
-  return Settled{.record = reply->record(), .limit = reply->limit(),
-                 .duplicate = reply->duplicate()};
+  return Settled{
+      .record = reply->record(), .limit = reply->limit(), .duplicate = reply->duplicate()};
 }
 
 }  // namespace
@@ -126,23 +126,35 @@ std::vector<DemoCall> make_calls(std::uint64_t seed) {
   std::mt19937_64 random(seed);
   std::vector<DemoCall> calls;
   for (std::int64_t i = 0; i < kLimitedCalls; ++i) {  // equal sizes: any order ends at the limit
-    calls.push_back({.tenant = kLimitedTenant, .user = fmt::format("u{}", random() % 9),
-                     .provider = "openai", .model = "gpt-4o-mini", .feature = "chat",
-                     .input_tokens = kMedianPrompt, .output_tokens = kMedianAnswer});
+    calls.push_back({.tenant = kLimitedTenant,
+                     .user = fmt::format("u{}", random() % 9),
+                     .provider = "openai",
+                     .model = "gpt-4o-mini",
+                     .feature = "chat",
+                     .input_tokens = kMedianPrompt,
+                     .output_tokens = kMedianAnswer});
   }
   for (int i = 0; i < kRetriedCalls; ++i) {
-    DemoCall call{.tenant = kRetryingTenant, .user = fmt::format("u{}", random() % 9),
-                  .key = fmt::format("order-{}-{}", seed, i), .provider = "openai",
-                  .model = "gpt-4o-mini", .feature = "support",
-                  .input_tokens = sample(kPrompt, random), .output_tokens = sample(kAnswer, random)};
+    DemoCall call{.tenant = kRetryingTenant,
+                  .user = fmt::format("u{}", random() % 9),
+                  .key = fmt::format("order-{}-{}", seed, i),
+                  .provider = "openai",
+                  .model = "gpt-4o-mini",
+                  .feature = "support",
+                  .input_tokens = sample(kPrompt, random),
+                  .output_tokens = sample(kAnswer, random)};
     call.form = random() % 2 == 0 ? AnswerForm::json : AnswerForm::stream;
     calls.push_back(call);
     calls.push_back(call);
   }
   for (int i = 0; i < kCachedCalls; ++i) {
-    DemoCall call{.tenant = kCachingTenant, .user = fmt::format("u{}", random() % 9),
-                  .provider = "anthropic", .model = "claude-sonnet-4-5", .feature = "search",
-                  .input_tokens = sample(kPrompt, random), .output_tokens = sample(kAnswer, random)};
+    DemoCall call{.tenant = kCachingTenant,
+                  .user = fmt::format("u{}", random() % 9),
+                  .provider = "anthropic",
+                  .model = "claude-sonnet-4-5",
+                  .feature = "search",
+                  .input_tokens = sample(kPrompt, random),
+                  .output_tokens = sample(kAnswer, random)};
     call.cached_tokens = call.input_tokens * static_cast<std::int64_t>(random() % 10) / 10;
     call.form = random() % 2 == 0 ? AnswerForm::json : AnswerForm::stream;
     calls.push_back(call);

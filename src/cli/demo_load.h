@@ -4,7 +4,8 @@
 // Thread safety: make_* are pure; run_load runs its own threads and returns when they are done.
 // Ownership:     borrows the engine.
 //
-// The load of `aimeter demo`: three tenants, calls whose sizes follow a real production trace. The same seed gives the
+// The load of `aimeter demo`: three tenants, calls whose sizes follow a real production trace. The
+// same seed gives the
 // same calls and, whatever the threads do, the same figures.
 #pragma once
 
@@ -25,7 +26,7 @@ struct DemoCall {
   AnswerForm form = AnswerForm::json;
 };
 
-constexpr const char* kLimitedTenant = "acme";    // runs into its limit exactly
+constexpr const char* kLimitedTenant = "acme";     // runs into its limit exactly
 constexpr const char* kRetryingTenant = "globex";  // sends every call twice, with a key
 constexpr const char* kCachingTenant = "initech";  // cached and streamed answers
 constexpr std::int64_t kLimitedCalls = 160, kLimitedFit = 100;

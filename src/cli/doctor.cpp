@@ -89,9 +89,9 @@ Result<std::vector<Check>> journals(const Reading& reading) {
 Result<std::vector<Check>> store_state(const Reading& reading) {
   std::vector<Check> checks;
   AIMETER_TRY(const auto migrations, reading.store->migrations());
-  checks.push_back({Grade::good, "version",
-                    fmt::format("schema {}, all applied",
-                                migrations.empty() ? 0 : migrations.back().number)});
+  checks.push_back(
+      {Grade::good, "version",
+       fmt::format("schema {}, all applied", migrations.empty() ? 0 : migrations.back().number)});
   AIMETER_TRY(const auto dead, reading.store->dead());
   if (!dead.empty()) {
     checks.push_back({Grade::bad, "dead settlements",
@@ -99,9 +99,9 @@ Result<std::vector<Check>> store_state(const Reading& reading) {
   }
   AIMETER_TRY(const auto orphans, reading.store->orphans());
   if (!orphans.empty()) {
-    checks.push_back({Grade::note, "orphans",
-                      fmt::format("{} calls were running when their engine stopped",
-                                  orphans.size())});
+    checks.push_back(
+        {Grade::note, "orphans",
+         fmt::format("{} calls were running when their engine stopped", orphans.size())});
   }
   const Duration skew = reading.store->now() - system_clock().now();
   const bool off = skew > std::chrono::milliseconds(reading.settings.storage.max_clock_skew_ms);
@@ -135,14 +135,15 @@ Result<Exit> run(Frame& frame) {
       const char* grade = check.grade == Grade::good   ? "good"
                           : check.grade == Grade::note ? "note"
                                                        : "bad";
-      rows.push_back(boost::json::object{
-          {"grade", grade}, {"check", check.name}, {"says", check.says}});
+      rows.push_back(
+          boost::json::object{{"grade", grade}, {"check", check.name}, {"says", check.says}});
       const Style style = check.grade == Grade::good   ? Style::green
                           : check.grade == Grade::note ? Style::yellow
                                                        : Style::red;
       if (frame.json()) continue;
-      console.out() << fmt::format("{}  {:<18} {}\n", console.paint(style, fmt::format("{:<4}", grade)),
-                                   check.name, check.says);
+      console.out() << fmt::format("{}  {:<18} {}\n",
+                                   console.paint(style, fmt::format("{:<4}", grade)), check.name,
+                                   check.says);
     }
     if (frame.json()) print_json(frame, boost::json::serialize(rows));
     return bad ? Exit::refused : Exit::done;

@@ -101,7 +101,8 @@ std::string json_of(const Explanation& why) {
     }
   }
   boost::json::array adjustments;
-  for (const UsageRecord& adjustment : why.adjustments) adjustments.push_back(object_of(adjustment));
+  for (const UsageRecord& adjustment : why.adjustments)
+    adjustments.push_back(object_of(adjustment));
   return boost::json::serialize(
       boost::json::object{{"record", object_of(why.record)},
                           {"tenant_found_by", why.tenant_found_by},

@@ -94,11 +94,9 @@ class Import {
       std::vector<UsageRecord> records;
       records.reserve(pending.size());
       for (Pending& each : pending) records.push_back(std::move(each.record));
-      const RecordOptions how{
-          .horizon = options_.history ? Horizon::history : Horizon::recent,
-          .enforce = options_.enforce ? Enforce::limits : Enforce::nothing};
-      const std::vector<Result<Settled>> results =
-          engine->tenant(tenant).record_each(records, how);
+      const RecordOptions how{.horizon = options_.history ? Horizon::history : Horizon::recent,
+                              .enforce = options_.enforce ? Enforce::limits : Enforce::nothing};
+      const std::vector<Result<Settled>> results = engine->tenant(tenant).record_each(records, how);
       for (std::size_t i = 0; i < results.size(); ++i) {
         AIMETER_CHECK_OK(count(results[i], pending[i].line));
       }
@@ -135,11 +133,11 @@ class Import {
 };
 
 void print(Frame& frame, const Tally& tally, Duration took) {
-  print_json(frame, fmt::format(R"({{"rows":{},"recorded":{},"duplicates":{},"refused":{},"bad":{},)"
-                                R"("seconds":{}.{:03}}})",
-                                tally.rows, tally.recorded, tally.duplicates, tally.refused,
-                                tally.bad, took.count() / 1'000'000,
-                                took.count() / 1'000 % 1'000));
+  print_json(frame,
+             fmt::format(R"({{"rows":{},"recorded":{},"duplicates":{},"refused":{},"bad":{},)"
+                         R"("seconds":{}.{:03}}})",
+                         tally.rows, tally.recorded, tally.duplicates, tally.refused, tally.bad,
+                         took.count() / 1'000'000, took.count() / 1'000 % 1'000));
 }
 
 Result<ImportOptions> row_options(const Options& options) {
@@ -162,8 +160,8 @@ Result<ImportOptions> row_options(const Options& options) {
 
 Result<Exit> run(Frame& frame, const Options& options) {
   AIMETER_TRY(const ImportOptions rows, row_options(options));
-  const bool jsonl = options.format == "jsonl" ||
-                     (options.format.empty() && options.file.ends_with(".jsonl"));
+  const bool jsonl =
+      options.format == "jsonl" || (options.format.empty() && options.file.ends_with(".jsonl"));
   if (!options.format.empty() && options.format != "csv" && options.format != "jsonl") {
     return bad_input("--format", options.format, "csv or jsonl");
   }

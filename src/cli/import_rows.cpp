@@ -30,7 +30,7 @@ constexpr std::array kCounts = {
     CountField{"output_audio_tokens", &Usage::output_audio_tokens},
     CountField{"total_tokens", &Usage::total_tokens},
 };
-constexpr std::array kTexts = {"occurred_at", "offset_ms", "tenant",  "billable_type",
+constexpr std::array kTexts = {"occurred_at", "offset_ms", "tenant",   "billable_type",
                                "billable_id", "user",      "provider", "model",
                                "feature",     "api_key",   "session"};
 // Column names of well-known traces, taken where the file has no column of the field's own name.
@@ -63,7 +63,8 @@ class Finisher {
  public:
   explicit Finisher(const ImportOptions& options) : options_(options) {}
 
-  [[nodiscard]] Result<Instant> time_of_offset(std::string_view field, std::string_view text) const {
+  [[nodiscard]] Result<Instant> time_of_offset(std::string_view field,
+                                               std::string_view text) const {
     AIMETER_TRY(const std::int64_t offset_ms, parse_count(field, text));
     if (!options_.starting_at) {
       return bad_input("--starting-at", "", "the time that offset_ms counts from");
@@ -187,13 +188,15 @@ class CsvRows final : public RowSource {
   }
 
  private:
-  [[nodiscard]] Result<UsageRecord> record_of(const CsvReader::Row& row, std::int64_t number) const {
+  [[nodiscard]] Result<UsageRecord> record_of(const CsvReader::Row& row,
+                                              std::int64_t number) const {
     UsageRecord record;
     for (const auto& [field, column] : columns_) {
       const std::string& text = row.fields[column];
-      const std::string named = field == reader_.columns()[column]
-                                    ? field
-                                    : fmt::format("{} (column {})", field, reader_.columns()[column]);
+      const std::string named =
+          field == reader_.columns()[column]
+              ? field
+              : fmt::format("{} (column {})", field, reader_.columns()[column]);
       if (field == "occurred_at") {
         AIMETER_TRY(record.occurred_at, finisher_.time_of(named, text));
       } else if (field == "offset_ms") {

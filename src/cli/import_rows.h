@@ -1,6 +1,6 @@
 // Package:       cli
 // Units:         rows counted from 0, lines from 1; tokens; RFC 3339 times.
-// Errors:        invalid_argument naming line, column and value: of one row, the next one can be read.
+// Errors:        invalid_argument naming line, column and value; the next row can be read.
 // Thread safety: belongs to the command's thread.
 // Ownership:     a source borrows its stream.
 //
@@ -19,11 +19,11 @@ namespace aimeter::cli {
 
 struct ImportOptions {
   std::string provider = {}, model = {}, tenant = {};
-  Billable billable = {};                      // empty: the row's, else its tenant, else its user
+  Billable billable = {};                       // empty: the row's, else its tenant, else its user
   std::map<std::string, std::string> map = {};  // field -> column
-  std::string timezone = "UTC";                // of times without an offset
-  std::optional<Instant> starting_at = {};     // of offset_ms
-  std::int64_t spread_tenants = 0;             // row i belongs to t%02d of i mod N
+  std::string timezone = "UTC";                 // of times without an offset
+  std::optional<Instant> starting_at = {};      // of offset_ms
+  std::int64_t spread_tenants = 0;              // row i belongs to t%02d of i mod N
 };
 
 // "field=COLUMN,...". Errors: an unknown field, a field twice.
@@ -41,7 +41,9 @@ class RowSource {
   [[nodiscard]] virtual std::optional<Row> next() = 0;
 };
 
-[[nodiscard]] Result<std::unique_ptr<RowSource>> csv_rows(std::istream& in, const ImportOptions& options);
-[[nodiscard]] Result<std::unique_ptr<RowSource>> jsonl_rows(std::istream& in, const ImportOptions& options);
+[[nodiscard]] Result<std::unique_ptr<RowSource>> csv_rows(std::istream& in,
+                                                          const ImportOptions& options);
+[[nodiscard]] Result<std::unique_ptr<RowSource>> jsonl_rows(std::istream& in,
+                                                            const ImportOptions& options);
 
 }  // namespace aimeter::cli

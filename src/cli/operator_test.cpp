@@ -148,7 +148,8 @@ TEST_F(Operator, ImportRefusesFilesThatAreNone) {
 TEST_F(Operator, ImportReadsJsonLinesAndMapsColumns) {
   write(
       "usage.jsonl",
-      R"({"occurred_at":"2026-07-01T10:00:00Z","tenant":"acme","usage":{"input_tokens":10,"cached_input_tokens":4,"output_tokens":5,"total_tokens":15},"meta":{"ticket":"9"}})"
+      R"({"occurred_at":"2026-07-01T10:00:00Z","tenant":"acme","usage":{"input_tokens":10,)"
+        R"("cached_input_tokens":4,"output_tokens":5,"total_tokens":15},"meta":{"ticket":"9"}})"
       "\n"
       R"({"occurred_at":"2026-07-01T10:00:00Z","tenant":"acme","input_tokens":1,"input_tokens":2})"
       "\n");

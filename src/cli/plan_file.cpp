@@ -2,9 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <toml++/toml.h>
 #include <set>
 #include <sstream>
-#include <toml++/toml.h>
 
 namespace aimeter::cli {
 namespace {
@@ -225,7 +225,8 @@ Result<std::vector<Plan>> parse_plans(std::string_view toml, std::string_view fi
       const std::string path = fmt::format("plans[{}]", i);
       plans.push_back(read_plan(*all->get(i)->as_table(), path, currency, complaints));
       if (!names.emplace(plans.back().tenant, plans.back().slug).second) {
-        complaints.push_back(fmt::format("{}.slug: \"{}\" is there twice", path, plans.back().slug));
+        complaints.push_back(
+            fmt::format("{}.slug: \"{}\" is there twice", path, plans.back().slug));
       }
     }
     if (table.get("plans") == nullptr) in.missing("plans");

@@ -40,15 +40,15 @@ Result<Exit> list(Frame& frame, const Options& options) {
                  {"version", Table::Align::right},
                  {"state", Table::Align::left}});
     for (const Plan& plan : plans) {
-      table.add({plan.slug, plan.name, plan.tenant,
-                 plan.monthly_token_limit ? std::to_string(plan.monthly_token_limit->count)
-                                          : "unlimited",
-                 plan.monthly_cost_limit
-                     ? plan.monthly_cost_limit->text() + " " + plan.monthly_cost_limit->currency
-                     : "unlimited",
-                 std::to_string(plan.budgets.size()), std::to_string(plan.version),
-                 std::string(plan.is_active ? "active" : "inactive") +
-                     (plan.enforcement == Enforcement::shadow ? ", shadow" : "")});
+      table.add(
+          {plan.slug, plan.name, plan.tenant,
+           plan.monthly_token_limit ? std::to_string(plan.monthly_token_limit->count) : "unlimited",
+           plan.monthly_cost_limit
+               ? plan.monthly_cost_limit->text() + " " + plan.monthly_cost_limit->currency
+               : "unlimited",
+           std::to_string(plan.budgets.size()), std::to_string(plan.version),
+           std::string(plan.is_active ? "active" : "inactive") +
+               (plan.enforcement == Enforcement::shadow ? ", shadow" : "")});
     }
     frame.console().out() << table.text(frame.console().options().columns);
     return Exit::done;
@@ -77,8 +77,7 @@ struct Counts {
   }
   const std::string what = known ? "changed" : "created";
   ++(known ? counts.changed : counts.created);
-  frame.console().note(
-      fmt::format("{}{} {}", options.dry_run ? "would be " : "", what, plan.slug));
+  frame.console().note(fmt::format("{}{} {}", options.dry_run ? "would be " : "", what, plan.slug));
   if (options.dry_run) return {};
   if (known) plan.id = found->id;
   AIMETER_CHECK_OK(store.change({store::PutPlan{std::move(plan)}, "cli"}));
@@ -104,9 +103,9 @@ Result<Exit> sync(Frame& frame, const Options& options) {
       AIMETER_CHECK_OK(sync_one(frame, *reading.store, plan, options, counts));
     }
     if (frame.json()) {
-      print_json(frame, fmt::format(R"({{"created":{},"changed":{},"unchanged":{},"dry_run":{}}})",
-                                    counts.created, counts.changed, counts.unchanged,
-                                    options.dry_run));
+      print_json(frame,
+                 fmt::format(R"({{"created":{},"changed":{},"unchanged":{},"dry_run":{}}})",
+                             counts.created, counts.changed, counts.unchanged, options.dry_run));
     } else {
       frame.console().out() << fmt::format("{} created, {} changed, {} unchanged\n", counts.created,
                                            counts.changed, counts.unchanged);
@@ -119,16 +118,17 @@ Result<Exit> sync(Frame& frame, const Options& options) {
 
 void add_plans(Frame& frame) {
   auto options = std::make_shared<Options>();
-  CLI::App& listing = frame.add({.name = "plans",
-                                 .about = "Plans: the operator's and tenants' own",
-                                 .examples = {"aimeter plans", "aimeter plans --tenant acme --json"}},
-                                [&frame, options] { return list(frame, *options); });
+  CLI::App& listing =
+      frame.add({.name = "plans",
+                 .about = "Plans: the operator's and tenants' own",
+                 .examples = {"aimeter plans", "aimeter plans --tenant acme --json"}},
+                [&frame, options] { return list(frame, *options); });
   options->tenant.add_to(listing);
-  CLI::App& syncing = frame.add(
-      {.name = "sync-plans",
-       .about = "Makes the plans of a file the plans in force; changes are new versions",
-       .examples = {"aimeter sync-plans --from plans.toml --dry-run"}},
-      [&frame, options] { return sync(frame, *options); });
+  CLI::App& syncing =
+      frame.add({.name = "sync-plans",
+                 .about = "Makes the plans of a file the plans in force; changes are new versions",
+                 .examples = {"aimeter sync-plans --from plans.toml --dry-run"}},
+                [&frame, options] { return sync(frame, *options); });
   syncing.add_option("--from", options->from, "Where they stand (plans.toml)")->type_name("FILE");
   syncing.add_flag("--dry-run", options->dry_run, "Says what would change");
 }

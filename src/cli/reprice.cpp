@@ -1,4 +1,5 @@
-// aimeter reprice: prices rows again by the book in force at their time; differences are adjustments.
+// aimeter reprice: prices rows again by the book in force at their time; differences are
+// adjustments.
 #include <fmt/format.h>
 
 #include <boost/json.hpp>
@@ -62,8 +63,7 @@ Result<Exit> run(Frame& frame, const Options& options) {
     whom.all = options.all_tenants;
     RepriceOptions how{.which = options.all ? Which::all : Which::provisional_or_estimated,
                        .run = options.dry_run ? Run::dry : Run::write};
-    AIMETER_TRY(how.filter,
-                options.usage.filter({.zone = acting.settings.period.timezone}));
+    AIMETER_TRY(how.filter, options.usage.filter({.zone = acting.settings.period.timezone}));
     AIMETER_TRY(how.filter.tenant, whom.changing(acting.settings));
     Progress progress(frame.console(), "rows", std::nullopt);
     how.progress = [&](std::int64_t done) {
@@ -84,16 +84,16 @@ Result<Exit> run(Frame& frame, const Options& options) {
 
 void add_reprice(Frame& frame) {
   auto options = std::make_shared<Options>();
-  CLI::App& app = frame.add(
-      {.name = "reprice",
-       .about = "Prices rows again by the book of their time; twice is once",
-       .examples = {"aimeter reprice --tenant acme --month 2026-07 --dry-run",
-                    "aimeter reprice --all-tenants --all"}},
-      [&frame, options] { return run(frame, *options); });
+  CLI::App& app = frame.add({.name = "reprice",
+                             .about = "Prices rows again by the book of their time; twice is once",
+                             .examples = {"aimeter reprice --tenant acme --month 2026-07 --dry-run",
+                                          "aimeter reprice --all-tenants --all"}},
+                            [&frame, options] { return run(frame, *options); });
   options->usage.add_to(app);
   app.add_flag("--all-tenants", options->all_tenants, "Of every tenant");
   app.add_flag("--all", options->all, "Every row, not only provisional and estimated ones");
-  app.add_flag("--dry-run", options->dry_run, "Prints the difference of each account, writes nothing");
+  app.add_flag("--dry-run", options->dry_run,
+               "Prints the difference of each account, writes nothing");
 }
 
 }  // namespace aimeter::cli

@@ -71,16 +71,17 @@ Result<Exit> migrate_plan(Frame& frame, const Options& options) {
     AIMETER_TRY(const TenantView view, view_of(acting, options));
     const Result<Subscription> now = view.active_subscription(billable);
     if (now && now->plan == options.plan) {
-      frame.console().warn(fmt::format("{} {} is on {} already", billable.type, billable.id,
-                                       options.plan));
+      frame.console().warn(
+          fmt::format("{} {} is on {} already", billable.type, billable.id, options.plan));
       print(frame, view, *now);
       return Exit::done;
     }
-    AIMETER_CHECK_OK(frame.console().confirm(
-        fmt::format("Move {} {} from {} to {}?", billable.type, billable.id,
-                    now ? now->plan : "no plan", options.plan)));
-    AIMETER_TRY(const Subscription moved,
-                view.migrate_plan(billable, {.to = options.plan, .expect_from = options.from_plan}));
+    AIMETER_CHECK_OK(
+        frame.console().confirm(fmt::format("Move {} {} from {} to {}?", billable.type, billable.id,
+                                            now ? now->plan : "no plan", options.plan)));
+    AIMETER_TRY(
+        const Subscription moved,
+        view.migrate_plan(billable, {.to = options.plan, .expect_from = options.from_plan}));
     print(frame, view, moved);
     return Exit::done;
   });
@@ -95,8 +96,7 @@ Result<Exit> override_limits(Frame& frame, const Options& options) {
   if (options.tokens) limits.token_limit = Tokens{*options.tokens};
   return with_engine(frame, [&](Acting& acting) -> Result<Exit> {
     if (!options.cost.empty()) {
-      AIMETER_TRY(limits.cost_limit,
-                  Money::parse(options.cost, acting.settings.billing.currency));
+      AIMETER_TRY(limits.cost_limit, Money::parse(options.cost, acting.settings.billing.currency));
     }
     AIMETER_CHECK_OK(limits.check());
     AIMETER_TRY(const TenantView view, view_of(acting, options));

@@ -17,9 +17,9 @@ struct Findings {
 [[nodiscard]] Status check_subscriptions(const store::Store& store, Findings& findings) {
   AIMETER_TRY(const auto subscriptions, store.subscriptions(std::nullopt));
   for (const auto& [account, subscription] : subscriptions) {
-    const std::string who = fmt::format("subscription {} of {} {} (tenant \"{}\")", subscription.id,
-                                        account.billable.type, account.billable.id,
-                                        account.tenant.text);
+    const std::string who =
+        fmt::format("subscription {} of {} {} (tenant \"{}\")", subscription.id,
+                    account.billable.type, account.billable.id, account.tenant.text);
     const char* mode = subscription.billing_mode == BillingMode::credits ? "credits" : "plan";
     if (subscription.plan.empty()) {
       findings.errors.push_back(fmt::format("{}: billing mode {} without a plan", who, mode));
@@ -29,8 +29,8 @@ struct Findings {
     if (!plan) {
       findings.errors.push_back(fmt::format("{}: there is no plan {}", who, subscription.plan));
     } else if (!plan->is_active && subscription.is_active(store.now())) {
-      findings.warnings.push_back(fmt::format("{}: plan {} is inactive; its limits hold on", who,
-                                              subscription.plan));
+      findings.warnings.push_back(
+          fmt::format("{}: plan {} is inactive; its limits hold on", who, subscription.plan));
     }
   }
   return {};

@@ -57,11 +57,12 @@ bool EngineLedger::serve(Request& request) {
 
 Result<budget::HoldAnswer> EngineLedger::negotiate(const HoldAsk& ask) {
   const budget::LocalAccount local = book_.local(ask.account);
-  auto mode = budget::Book::Ask::first;
+  auto mode = budget::Ask::first;
   bool asked = false;
   for (int round = 0; round < kRoundsMax; ++round) {
     const Instant at = time_of(ask);
-    budget::HoldAnswer answer = book_.hold(local, ask.names, ask.need, at, catalogue_.load(), mode);
+    budget::HoldAnswer answer =
+        book_.hold(local, {ask.names, ask.need, at, catalogue_.load(), mode});
     switch (answer.what) {
       case What::held:
         if (refuses(answer.held)) heartbeat();
@@ -69,7 +70,7 @@ Result<budget::HoldAnswer> EngineLedger::negotiate(const HoldAsk& ask) {
       case What::refused:
         // It fits, and no other engine has any of it: calls of this one were quicker. Again.
         if (!answer.fits_limit || answer.worth_waiting || round + 2 >= kRoundsMax) return answer;
-        mode = budget::Book::Ask::first;
+        mode = budget::Ask::first;
         break;
       case What::stale:
         AIMETER_CHECK_OK(load(ask.account, local, at));
@@ -79,7 +80,7 @@ Result<budget::HoldAnswer> EngineLedger::negotiate(const HoldAsk& ask) {
         break;
       case What::short_of:
         AIMETER_CHECK_OK(lease(local, answer.shorts, asked ? Rest::whole : Rest::share));
-        if (asked) mode = budget::Book::Ask::final;
+        if (asked) mode = budget::Ask::final;
         asked = true;
         break;
     }

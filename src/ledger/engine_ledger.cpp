@@ -118,8 +118,8 @@ Instant EngineLedger::time_of(const HoldAsk& ask) const {
 
 Result<budget::Held> EngineLedger::hold(const HoldAsk& ask) {
   const budget::LocalAccount local = book_.local(ask.account);
-  budget::HoldAnswer answer = book_.hold(local, ask.names, ask.need, time_of(ask),
-                                         catalogue_.load(), budget::Book::Ask::first);
+  budget::HoldAnswer answer =
+      book_.hold(local, {ask.names, ask.need, time_of(ask), catalogue_.load(), budget::Ask::first});
   if (answer.what == budget::HoldAnswer::What::held && !refuses(answer.held)) {
     if (answer.running_low) deps_.workers.wake(control_);
     return begin(std::move(answer.held), ask);
@@ -152,8 +152,8 @@ Result<budget::Held> EngineLedger::hold(const HoldAsk& ask) {
 
 void EngineLedger::hold(HoldAsk ask, HoldDone done) {
   const budget::LocalAccount local = book_.local(ask.account);
-  budget::HoldAnswer answer = book_.hold(local, ask.names, ask.need, time_of(ask),
-                                         catalogue_.load(), budget::Book::Ask::first);
+  budget::HoldAnswer answer =
+      book_.hold(local, {ask.names, ask.need, time_of(ask), catalogue_.load(), budget::Ask::first});
   if (answer.what == budget::HoldAnswer::What::held) {
     if (!refuses(answer.held)) {
       done(begin(std::move(answer.held), ask));

@@ -100,9 +100,14 @@ Result<store::Seq> last_seq_in(Connection& connection, store::EngineId engine) {
   return static_cast<store::Seq>(*last);
 }
 
-// Moves the engine's last seq from `prev`. Errors: conflict when it is another.
-Status move_last_seq(Connection& connection, store::EngineId engine, store::Seq prev,
-                     std::size_t count, Instant now) {
+struct SeqMove {
+  store::EngineId engine = 0;
+  store::Seq from = 0;
+  std::size_t count = 0;
+};
+// Moves an engine's last seq on. Errors: conflict when it is not `from`.
+Status move_last_seq(Connection& connection, const SeqMove& move, Instant now) {
+  const auto& [engine, prev, count] = move;
   AIMETER_TRY(const auto moved, run(connection,
                                     "UPDATE ai_engines SET last_seq = ?3, applied_at = ?4 WHERE "
                                     "engine = ?1 AND last_seq = ?2",
@@ -123,7 +128,8 @@ Result<store::Applied> SqliteStore::apply(store::EngineRef engine, store::Seq pr
   Status committed;
   {
     AIMETER_TRY(Write write, Write::begin(lane, *lock_, sync));
-    AIMETER_CHECK_OK(move_last_seq(*lane.connection, engine.engine, prev, batch.size(), work.now));
+    AIMETER_CHECK_OK(
+        move_last_seq(*lane.connection, {engine.engine, prev, batch.size()}, work.now));
     AIMETER_CHECK_OK(check_seqs(prev, batch));
     if (!batch.empty()) AIMETER_CHECK_OK(write_part(work, batch));
     AIMETER_FAULT_POINT("store.before_commit");
