@@ -39,7 +39,7 @@ Result<double> ns_of_book() {
   const Stopwatch watch;
   for (std::int64_t i = 0; i < kOperations; ++i) {
     const budget::HoldAnswer answer =
-        book.hold(local, names, need, kMarch.start, terms->catalogue, Book::Ask::first);
+        book.hold(local, {names, need, kMarch.start, terms->catalogue, budget::Ask::first});
     if (answer.what != budget::HoldAnswer::What::held) {
       return fail(Code::failed_precondition, "the book held nothing");
     }

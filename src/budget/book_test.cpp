@@ -149,7 +149,7 @@ TEST(Book, AHoldIsSetAsideInEveryBudget) {
   fixture.grant(100, 0, 0);
   fixture.grant(10, 0, 1);
   const auto hold = [&](const Need& need) {
-    return fixture.book.hold(fixture.local, {}, need, kNoon, 1, Book::Ask::first);
+    return fixture.book.hold(fixture.local, {{}, need, kNoon, 1, Ask::first});
   };
   const HoldAnswer both = hold({.tokens = 60, .cost_nanos = 8});
   ASSERT_EQ(both.what, What::held);
