@@ -84,6 +84,15 @@ constexpr std::size_t kPageMax = 10'000;
 class [[nodiscard]] UsageQuery {  // always inside one tenant
  public:
   UsageQuery(std::shared_ptr<const UsageReader> reader, TenantId tenant);
+  UsageQuery(const UsageQuery&) = default;
+  UsageQuery(UsageQuery&&) noexcept = default;
+  // By value: `query = std::move(query).by_user("x")` assigns a query to itself.
+  UsageQuery& operator=(UsageQuery other) noexcept {
+    std::swap(reader_, other.reader_);
+    std::swap(filter_, other.filter_);
+    std::swap(bad_, other.bad_);
+    return *this;
+  }
   UsageQuery&& for_billable(Billable who) &&;
   template <HasBillable T>
   UsageQuery&& for_billable(const T& who) && {

@@ -76,6 +76,9 @@ TEST(Call, a_meter_assigned_to_itself_keeps_what_was_set) {
   ASSERT_TRUE(reply) << reply.error().message;
   EXPECT_EQ(reply->record().user_id, "42");
   EXPECT_EQ(reply->record().feature, "chat");
+  auto query = engine->tenant("acme").usages().by_user("43");
+  query = std::move(query).by_feature("chat");
+  EXPECT_TRUE(query.get()->empty()) << "a query that is assigned to itself keeps its user";
 }
 
 TEST(Call, the_first_bad_argument_is_reported_before_the_callback_runs) {

@@ -20,6 +20,7 @@ Result<CsvReader> CsvReader::open(std::istream& in, const std::vector<std::strin
   AIMETER_TRY(std::optional<std::string> header, reader.read_line());
   if (header && header->starts_with(kByteOrderMark)) header->erase(0, kByteOrderMark.size());
   if (!header || header->empty()) {
+    if (needed.empty()) return bad_input("line 1", "", "a header with the names of the columns");
     return bad_input("line 1", "", fmt::format("a header with {}", fmt::join(needed, ", ")));
   }
   AIMETER_TRY(reader.columns_, reader.split(*header));
