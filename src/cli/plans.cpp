@@ -63,26 +63,43 @@ bool same(Plan a, const Plan& b) {
          a.stripe_price_id == b.stripe_price_id;
 }
 
-struct Counts {
-  int created = 0, changed = 0, unchanged = 0;
-};
+// Makes the plans of a file the plans of a store.
+class Sync {
+ public:
+  Sync(Frame& frame, store::Store& store, const Options& options)
+      : frame_(frame), store_(store), options_(options) {}
 
-[[nodiscard]] Status sync_one(Frame& frame, store::Store& store, Plan plan, const Options& options,
-                              Counts& counts) {
-  AIMETER_TRY(const std::optional<Plan> found, store.find_plan({plan.tenant}, plan.slug));
-  const bool known = found && found->tenant == plan.tenant;  // "" is no tenant's own
-  if (known && same(plan, *found)) {
-    ++counts.unchanged;
+  [[nodiscard]] Status put(Plan plan) {
+    AIMETER_TRY(const std::optional<Plan> found, store_.find_plan({plan.tenant}, plan.slug));
+    const bool known = found && found->tenant == plan.tenant;  // "" is no tenant's own
+    if (known && same(plan, *found)) {
+      ++unchanged_;
+      return {};
+    }
+    ++(known ? changed_ : created_);
+    frame_.console().note(fmt::format("{}{} {}", options_.dry_run ? "would be " : "",
+                                      known ? "changed" : "created", plan.slug));
+    if (options_.dry_run) return {};
+    if (known) plan.id = found->id;
+    AIMETER_CHECK_OK(store_.change({store::PutPlan{std::move(plan)}, "cli"}));
     return {};
   }
-  const std::string what = known ? "changed" : "created";
-  ++(known ? counts.changed : counts.created);
-  frame.console().note(fmt::format("{}{} {}", options.dry_run ? "would be " : "", what, plan.slug));
-  if (options.dry_run) return {};
-  if (known) plan.id = found->id;
-  AIMETER_CHECK_OK(store.change({store::PutPlan{std::move(plan)}, "cli"}));
-  return {};
-}
+  void print() {
+    if (frame_.json()) {
+      print_json(frame_, fmt::format(R"({{"created":{},"changed":{},"unchanged":{},"dry_run":{}}})",
+                                     created_, changed_, unchanged_, options_.dry_run));
+    } else {
+      frame_.console().out() << fmt::format("{} created, {} changed, {} unchanged\n", created_,
+                                            changed_, unchanged_);
+    }
+  }
+
+ private:
+  Frame& frame_;
+  store::Store& store_;
+  const Options& options_;
+  int created_ = 0, changed_ = 0, unchanged_ = 0;
+};
 
 Result<Exit> sync(Frame& frame, const Options& options) {
   std::ifstream in(options.from, std::ios::binary);
@@ -98,18 +115,9 @@ Result<Exit> sync(Frame& frame, const Options& options) {
                     plan.slug + ": overage_behavior \"charge\" comes with a later version");
       }
     }
-    Counts counts;
-    for (const Plan& plan : plans) {
-      AIMETER_CHECK_OK(sync_one(frame, *reading.store, plan, options, counts));
-    }
-    if (frame.json()) {
-      print_json(frame,
-                 fmt::format(R"({{"created":{},"changed":{},"unchanged":{},"dry_run":{}}})",
-                             counts.created, counts.changed, counts.unchanged, options.dry_run));
-    } else {
-      frame.console().out() << fmt::format("{} created, {} changed, {} unchanged\n", counts.created,
-                                           counts.changed, counts.unchanged);
-    }
+    Sync syncing(frame, *reading.store, options);
+    for (const Plan& plan : plans) AIMETER_CHECK_OK(syncing.put(plan));
+    syncing.print();
     return Exit::done;
   });
 }

@@ -268,7 +268,9 @@ int (*g_open)(sqlite3_vfs*, const char*, sqlite3_file*, int, int*) = nullptr;
 int write_or_full(sqlite3_file* file, const void* bytes, int count, sqlite3_int64 offset) {
   return g_full ? SQLITE_FULL : g_methods->xWrite(file, bytes, count, offset);
 }
-int open_with_limit(sqlite3_vfs* vfs, const char* name, sqlite3_file* file, int flags, int* out) {
+// sqlite3_vfs::xOpen.
+constexpr auto kOpenWithLimit = [](sqlite3_vfs* vfs, const char* name, sqlite3_file* file,
+                                   int flags, int* out) {
   const int code = g_open(vfs, name, file, flags, out);
   if (code != SQLITE_OK || (flags & SQLITE_OPEN_WAL) == 0) return code;
   g_methods = file->pMethods;
@@ -277,14 +279,14 @@ int open_with_limit(sqlite3_vfs* vfs, const char* name, sqlite3_file* file, int 
   methods.xWrite = write_or_full;
   file->pMethods = &methods;
   return code;
-}
+};
 
 TEST_F(SqliteStoreTest, AFullDiskRefusesABatchAndLeavesNothingHalfDone) {
   sqlite3_vfs* system = sqlite3_vfs_find(nullptr);
   sqlite3_vfs limited = *system;
   limited.zName = "limited";
   g_open = system->xOpen;
-  limited.xOpen = open_with_limit;
+  limited.xOpen = kOpenWithLimit;
   ASSERT_EQ(sqlite3_vfs_register(&limited, 1), SQLITE_OK);
   {
     const auto store = opened();
