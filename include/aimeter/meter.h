@@ -197,12 +197,10 @@ class [[nodiscard]] BasicMeter {
       : core_(std::move(core)), call_(std::move(call)) {}
   BasicMeter(const BasicMeter&) = default;
   BasicMeter(BasicMeter&&) noexcept = default;
-  // `meter = std::move(meter).feature("x")` moves an object to itself: it stays as it is.
-  BasicMeter& operator=(BasicMeter&& other) noexcept {
-    if (this != &other) {
-      core_ = std::move(other.core_);
-      call_ = std::move(other.call_);
-    }
+  // By value: `meter = std::move(meter).feature("x")` assigns an object to itself.
+  BasicMeter& operator=(BasicMeter other) noexcept {
+    std::swap(core_, other.core_);
+    std::swap(call_, other.call_);
     return *this;
   }
 
@@ -211,21 +209,17 @@ class [[nodiscard]] BasicMeter {
   }
   template <HasUserId T>
   BasicMeter&& for_user(const T& user) && {
-    const std::string id = user_id_of(user);
-    return std::move(*this).for_user(std::string_view(id));
+    return std::move(*this).for_user(std::string_view(std::string(user_id_of(user))));
   }
   BasicMeter&& for_tenant(std::string_view id) && {
-    if (auto parsed = TenantId::parse(id)) {
-      call_.tenant = *std::move(parsed);
-    } else {
-      note(std::move(parsed).error());
-    }
+    auto parsed = TenantId::parse(id);
+    if (!parsed) note(std::move(parsed).error());
+    if (parsed) call_.tenant = *std::move(parsed);
     return std::move(*this);
   }
   template <HasTenantId T>
   BasicMeter&& for_tenant(const T& tenant) && {
-    const std::string id = tenant_id_of(tenant);
-    return std::move(*this).for_tenant(std::string_view(id));
+    return std::move(*this).for_tenant(std::string_view(std::string(tenant_id_of(tenant))));
   }
   BasicMeter&& billable(Billable who) && {
     call_.billable = std::move(who);
@@ -269,8 +263,7 @@ class [[nodiscard]] BasicMeter {
     call_.expected = std::move(estimate);
     return std::move(*this);
   }
-  // Replaces what the answer says.
-  BasicMeter<true> with_manual_usage(Usage usage) && {
+  BasicMeter<true> with_manual_usage(Usage usage) && {  // replaces what the answer says
     usage.source = UsageSource::manual;
     call_.manual_usage = std::move(usage);
     return BasicMeter<true>(std::move(core_), std::move(call_));
@@ -292,11 +285,9 @@ class [[nodiscard]] BasicMeter {
 
  private:
   BasicMeter&& set(std::string& member, std::string_view field, std::string_view value) && {
-    if (auto good = check_call_text(field, value); !good) {
-      note(std::move(good).error());
-    } else {
-      member = value;
-    }
+    auto good = check_call_text(field, value);
+    if (good) member = value;
+    if (!good) note(std::move(good).error());
     return std::move(*this);
   }
   void note(Error error) {
