@@ -279,8 +279,7 @@ class [[nodiscard]] BasicMeter {
                   "write one beside the type, or say with_manual_usage(...)");
     return CallForm<R>::run(std::move(*this), std::forward<F>(callback));
   }
-  // Streams, event loops: hold, then settle.
-  [[nodiscard]] Result<Hold> hold() && { return core_->begin(std::move(call_)); }
+  [[nodiscard]] Result<Hold> hold() && { return core_->begin(std::move(call_)); }  // streams
   void hold(HoldDone done) && { core_->begin(std::move(call_), std::move(done)); }
 
  private:
