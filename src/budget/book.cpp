@@ -29,40 +29,31 @@ Amount saturating(Amount a, Amount factor) {
   return __builtin_mul_overflow(a, factor, &product) ? a : product;
 }
 
-}  // namespace
-
-Amount Need::of(BudgetKind kind) const {
+// Of a Need or an Actual.
+template <class Amounts>
+Amount amount_of(const Amounts& amounts, BudgetKind kind) {
   switch (kind) {
     case BudgetKind::tokens:
-      return tokens;
-    case BudgetKind::cost:
-      return cost_nanos;
+      return amounts.tokens;
     case BudgetKind::requests:
-      return requests;
+      return amounts.requests;
+    case BudgetKind::cost:
     case BudgetKind::credits:
-      return cost_nanos;
+      return amounts.cost_nanos;
   }
   return 0;
 }
+
+}  // namespace
+
+Amount Need::of(BudgetKind kind) const { return amount_of(*this, kind); }
 
 Fit Need::fit(BudgetKind kind) const {
   if (kind == BudgetKind::tokens) return tokens_fit;
   return kind == BudgetKind::cost ? cost_fit : Fit::strict;
 }
 
-Amount Actual::of(BudgetKind kind) const {
-  switch (kind) {
-    case BudgetKind::tokens:
-      return tokens;
-    case BudgetKind::cost:
-      return cost_nanos;
-    case BudgetKind::requests:
-      return requests;
-    case BudgetKind::credits:
-      return cost_nanos;
-  }
-  return 0;
-}
+Amount Actual::of(BudgetKind kind) const { return amount_of(*this, kind); }
 
 bool Held::would_refuse() const {
   return std::ranges::any_of(parts, [](const HeldPart& part) { return part.would_refuse; });

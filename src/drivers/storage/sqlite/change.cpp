@@ -2,58 +2,13 @@
 #include "drivers/storage/sqlite/catalogue.h"
 #include "drivers/storage/sqlite/maintenance.h"
 #include "drivers/storage/sqlite/sqlite_store.h"
+#include "store/audit.h"
 
 // One change is one transaction with full sync: the change, the catalogue's version and the audit.
 namespace aimeter::drivers::sqlite {
 namespace {
 
 using namespace store;
-
-template <class... F>
-struct Overloaded : F... {
-  using F::operator()...;
-};
-
-struct Said {  // of a change, for the audit
-  std::string action = {}, tenant = {}, details = {};
-};
-
-Said said_of(const ChangeBody& body) {
-  return std::visit(
-      Overloaded{
-          [](const PutPlan& b) { return Said{"put_plan", b.plan.tenant, b.plan.slug}; },
-          [](const DeletePlan& b) { return Said{"delete_plan", b.tenant, b.slug}; },
-          [](const PutSubscription& b) {
-            return Said{"put_subscription", b.tenant.text, b.subscription.plan};
-          },
-          [](const PutOverride& b) {
-            return Said{"put_override", b.tenant.text, b.limits.billable.id};
-          },
-          [](const PutTenant& b) { return Said{"put_tenant", b.tenant.text, ""}; },
-          [](const PutDomain& b) { return Said{"put_domain", b.tenant.text, b.host}; },
-          [](const PutApiKey& b) { return Said{"put_api_key", b.key.tenant, b.key.id}; },
-          [](const RevokeApiKey& b) { return Said{"revoke_api_key", b.tenant.text, b.id}; },
-          [](const PutPrices& b) { return Said{"put_prices", "", b.book.version}; },
-          [](const PutOrphans&) { return Said{"put_orphans", "", ""}; },
-          [](const DropOrphan& b) { return Said{"drop_orphan", "", std::to_string(b.hold)}; },
-          [](const Erase& b) { return Said{"erase", b.tenant.text, ""}; },  // not who: it is erased
-          [](const Prune& b) {
-            return Said{"prune", b.tenant ? b.tenant->text : "", aimeter::text_of(b.before)};
-          },
-          [](const ReleaseHold& b) { return Said{"release_hold", b.tenant.text, ""}; },
-          [](const ExpireHolds&) { return Said{"expire_holds", "", ""}; },
-      },
-      body);
-}
-
-bool is_catalogue(const ChangeBody& body) {
-  return std::visit(
-      Overloaded{[](const PutOrphans&) { return false; }, [](const DropOrphan&) { return false; },
-                 [](const Erase&) { return false; }, [](const Prune&) { return false; },
-                 [](const ReleaseHold&) { return false; }, [](const ExpireHolds&) { return false; },
-                 [](const auto&) { return true; }},
-      body);
-}
 
 Result<Slice> slice_for(const ChangeBody& body, Pool& pool) {
   const auto* erased = std::get_if<Erase>(&body);
