@@ -373,7 +373,9 @@ TEST(UpperBound, takes_the_dearest_price_that_may_apply_and_rounds_up) {
       {"one price bounds the other direction", "embed", "", 0, 10, "0.000001"},
       {"a request costs as well", "tools", "", 1, 0, "0.010001"},
       {"no tokens", "chat", "", 0, 0, "0"},
-      {"less than a nano is rounded up", "chat", "", 1, 0, "0.000002"},
+      {"a cheap token", "chat", "", 1, 0, "0.000002"},
+      {"half a nano-unit is rounded up to one", "tiny", "", 1, 0, "0.000000001"},
+      {"one and a half to two", "tiny", "", 3, 0, "0.000000002"},
       {"the provider's dearest, its fallback included", "", "", 1, 0, "7"},
   };
   for (const Row& row : kRows) {

@@ -273,6 +273,21 @@ TEST_P(ApplyContract, ALeaseThatWasTakenBackMakesItsSettlementsLate) {
   EXPECT_EQ(budget.late, 20);
 }
 
+TEST_P(ApplyContract, ASettlementOfAnOldEpochTakesNothingOfTheNewLease) {
+  Feeder engine(store());
+  lease(engine, tokens_, 50, 100);
+  const EngineRef old = engine.ref;
+  clock().advance(std::chrono::minutes(11));
+  ASSERT_EQ(store().take_back(clock().now() - std::chrono::minutes(10)), 1);
+  engine.ref = store().renew(old, {})->ref;
+  lease(engine, tokens_, 30, 100);
+  engine.apply(held_call_of(acme_, 20, {old, 20, 100}));
+  const BudgetState budget = state(tokens_);
+  EXPECT_EQ(budget.used, 20);
+  EXPECT_EQ(budget.leased, 30) << "the new lease is whole";
+  EXPECT_EQ(budget.late, 20);
+}
+
 TEST_P(ApplyContract, TheBoundHoldsWhenASettlementNamesALowerLimit) {
   Feeder engine(store());
   lease(engine, tokens_, 60, 100);
