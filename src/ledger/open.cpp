@@ -87,7 +87,8 @@ EngineLedger::~EngineLedger() {
     request.done(fail(Code::unavailable, "the engine closes"));
   }
   const Duration until = deps_.clock.boot() + kCloseWait;
-  while (!drain() && deps_.clock.boot() < until) continue;
+  const auto failed = [this] { return journal_ != nullptr && journal_->failed(); };
+  while (!failed() && !drain() && deps_.clock.boot() < until) continue;
   deps_.workers.stop(projector_);
   if (journal_ != nullptr) {
     deps_.workers.stop(writer_);

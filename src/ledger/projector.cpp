@@ -22,8 +22,9 @@ using SumKey = std::pair<store::BudgetKey, std::uint32_t>;
 }  // namespace
 
 void EngineLedger::fetch_batch() {
+  // Not the gate: after a failure it lets everybody pass, and what was not synced stays out.
   const bool only_written = journal_ != nullptr && options_.durability == Durability::journal;
-  const std::uint64_t written = only_written ? journal_->written().passed() : kAllFrames;
+  const std::uint64_t written = only_written ? journal_->last_written() : kAllFrames;
   for (TailItem& item : tail_.take(batch_now_, written)) {
     batch_.push_back(std::move(item.settlement));
   }
