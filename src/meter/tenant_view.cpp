@@ -4,6 +4,7 @@
 
 #include "base/ids.h"
 #include "meter/core.h"
+#include "plans/limits.h"
 #include "store/record.h"
 
 namespace aimeter {
@@ -37,16 +38,6 @@ Result<Plan> plan_of(Core& core, const TenantId& tenant, const std::string& slug
   AIMETER_TRY(std::optional<Plan> plan, core.deps().store.find_plan(tenant, slug));
   if (plan) return *std::move(plan);
   return fail(Code::not_found, fmt::format("plan: there is no \"{}\"", slug));
-}
-
-// One trial per account and plan.
-Result<bool> had_trial(Core& core, const Account& account, const std::string& slug) {
-  AIMETER_TRY(const store::AccountState state,
-              core.deps().store.load_account(account, core.deps().clock.now()));
-  for (const Subscription& one : state.contract.subscriptions) {
-    if (one.trial_ends_at && (one.plan == slug || one.previous_plan == slug)) return true;
-  }
-  return false;
 }
 
 Result<Subscription> put_subscription(Core& core, const TenantId& tenant,
@@ -85,11 +76,10 @@ Result<Subscription> TenantView::subscribe(Subscription subscription) const {
   if (subscription.billing_mode == BillingMode::credits)
     return meter::comes_later("billing_mode \"credits\"");
   AIMETER_CHECK_OK(check_sold(plan));
-  if (plan.trial_days && !subscription.trial_ends_at) {
-    AIMETER_TRY(const bool had, had_trial(core, account(subscription.billable), plan.slug));
-    if (!had)
-      subscription.trial_ends_at = subscription.started_at + std::chrono::days(*plan.trial_days);
-  }
+  AIMETER_TRY(
+      const store::AccountState state,
+      core.deps().store.load_account(account(subscription.billable), core.deps().clock.now()));
+  subscription = plans::with_trial(std::move(subscription), plan, state.contract.subscriptions);
   subscription.id = 0;
   return put_subscription(core, tenant_, std::move(subscription));
 }
@@ -123,21 +113,14 @@ Result<Subscription> TenantView::migrate_plan(const Billable& who,
                                               const MigratePlanOptions& options) const {
   Core& core = Core::of(core_);
   AIMETER_TRY(Subscription subscription, active_subscription(who));
-  if (!options.expect_from.empty() && subscription.plan != options.expect_from) {
-    return fail(Code::conflict, fmt::format("plan: {} {} is on \"{}\"; expected \"{}\"", who.type,
-                                            who.id, subscription.plan, options.expect_from));
-  }
+  AIMETER_TRY(std::optional<Plan> from, core.deps().store.find_plan(tenant_, subscription.plan));
   AIMETER_TRY(Plan to, plan_of(core, tenant_, options.to));
-  if (subscription.plan == to.slug) {
-    return fail(Code::failed_precondition,
-                fmt::format("plan: {} {} is on \"{}\" already", who.type, who.id, to.slug));
-  }
+  AIMETER_TRY(subscription, plans::migrated(std::move(subscription),
+                                            {.to = to.slug, .expect_from = options.expect_from}));
   if (!to.is_active)
     return fail(Code::failed_precondition,
                 fmt::format("plan: \"{}\" takes no new subscriptions", to.slug));
   AIMETER_CHECK_OK(check_sold(to));
-  AIMETER_TRY(std::optional<Plan> from, core.deps().store.find_plan(tenant_, subscription.plan));
-  subscription.previous_plan = std::exchange(subscription.plan, to.slug);
   AIMETER_TRY(subscription, put_subscription(core, tenant_, std::move(subscription)));
   core.deps().facts.events().publish(
       PlanChanged{account(who), subscription, std::move(from), std::move(to)});
