@@ -45,7 +45,8 @@ class Files {
   virtual ~Files() = default;
   [[nodiscard]] virtual Result<std::unique_ptr<File>> open(const std::string& path,
                                                            OpenMode mode) = 0;
-  [[nodiscard]] virtual Status make_folder(const std::string& path) = 0;  // with parents; there: ok
+  // With parents; there: ok. Its name is safe when this returns, as is that of each parent made.
+  [[nodiscard]] virtual Status make_folder(const std::string& path) = 0;
   [[nodiscard]] virtual Result<std::vector<std::string>> list(
       const std::string& folder) = 0;  // names, sorted; absent: none
   [[nodiscard]] virtual Status remove(

@@ -183,6 +183,47 @@ TEST(MemoryFiles, ACrashMayKeepAnySectorsOfWhatWasNotSynced) {
   EXPECT_EQ(bytes.substr(1024, 576), std::string(576, 'x'));
 }
 
+TEST(MemoryFiles, PowerGoesAtTheChosenOperationAndComesBackWithWhatSurvived) {
+  MemoryFiles files;
+  ASSERT_TRUE(files.make_folder("d"));
+  auto file = files.open("d/f", OpenMode::create).value();
+  ASSERT_TRUE(files.sync_folder("d"));
+  ASSERT_TRUE(file->write_at(0, "safe"));
+  ASSERT_TRUE(file->sync());
+  files.lose_power_at(3, [turn = 0]() mutable { return ++turn % 2 == 0; });  // every other sector
+  ASSERT_TRUE(file->write_at(0, std::string(1536, 'x')));
+  ASSERT_TRUE(files.remove("d/other")) << "what is not there is no change of the disk";
+  ASSERT_TRUE(file->write_at(2048, "y"));
+  EXPECT_TRUE(files.has_power());
+  EXPECT_EQ(file->sync().error().code, Code::unavailable) << "the third change or sync";
+  EXPECT_FALSE(files.has_power());
+  EXPECT_FALSE(files.open("d/f", OpenMode::read));
+  EXPECT_FALSE(files.try_lock("d/lock"));
+  files.power_on();
+  EXPECT_FALSE(file->write_at(0, "x")) << "of the life before";
+  const std::string bytes = files.bytes("d/f");
+  EXPECT_EQ(bytes.substr(0, 4), "safe");
+  EXPECT_EQ(bytes.substr(512, 512), std::string(512, 'x')) << "the second sector arrived";
+  ASSERT_EQ(bytes.size(), 2049U) << "the fourth one too, and the hole before it is zeros";
+  EXPECT_EQ(bytes.substr(1024, 1024), std::string(1024, '\0'));
+}
+
+TEST(MemoryFiles, WhatAFailedSyncDroppedIsNotBroughtByALaterOne) {
+  MemoryFiles files;
+  ASSERT_TRUE(files.make_folder("d"));
+  auto file = files.open("d/f", OpenMode::create).value();
+  ASSERT_TRUE(files.sync_folder("d"));
+  ASSERT_TRUE(file->write_at(0, "ab"));
+  files.fail_syncs_after(0);
+  ASSERT_FALSE(file->sync());
+  files.fail_syncs_after(-1);
+  ASSERT_TRUE(file->write_at(2, "cd"));
+  ASSERT_TRUE(file->sync());
+  EXPECT_EQ(files.bytes("d/f"), "abcd") << "it can still be read";
+  files.crash();
+  EXPECT_EQ(files.bytes("d/f"), std::string("\0\0cd", 4));
+}
+
 TEST(Fork, AChildKnowsWhatItsParentMade) {
   const ForkMark before;
   EXPECT_FALSE(before.forked());

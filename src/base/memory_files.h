@@ -4,9 +4,11 @@
 // Thread safety: any thread: one mutex.
 // Ownership:     owns its files; a File holds on to the disk that it was opened on.
 //
-// A disk in memory that fails when told to: full after so many bytes, errors on write or sync, and
-// crash(), which keeps only what was synced. As strict as POSIX allows: a new or removed name is
-// safe only after sync_folder() of its folder, bytes only after sync() of their file.
+// A disk in memory that fails when told to: full after so many bytes, errors on write or sync,
+// crash(), which keeps only what was synced, and power that is lost at a chosen operation. As
+// strict as POSIX allows: a new or removed name is safe only after sync_folder() of its folder,
+// bytes and length only after sync() of their file. A failed sync drops what it should have
+// written, as the kernel does: no later sync brings it to the disk.
 #pragma once
 
 #include <cstdint>
@@ -45,6 +47,17 @@ class MemoryFiles final : public Files {
   void crash(std::uint64_t kept_bytes = 0);
   // The same, but of every unsynced write the sectors of 512 bytes whose turn `keep` says survive.
   void crash_keeping_sectors(const std::function<bool(std::uint64_t sector)>& keep);
+
+  // The power goes when the `operation`-th change or sync of this disk is asked for (1: the first
+  // one from now on): that one fails, and everything after it, until power_on(). `keep` is asked
+  // for every unsynced sector, length and name, in the order in which they were made (that of the
+  // operation itself too, unless it is a sync), whether it survived.
+  using Keep = std::function<bool()>;
+  void lose_power_at(std::uint64_t operation, Keep keep);
+  [[nodiscard]] bool has_power() const;
+  void power_on();  // names, bytes and locks are as they survived; open files stay dead
+  [[nodiscard]] std::uint64_t operations() const;  // changes and syncs so far
+  [[nodiscard]] std::uint64_t life() const;        // how often it went down
 
   // ---- For damage by hand.
   [[nodiscard]] std::string bytes(const std::string& path) const;  // "" when absent

@@ -141,14 +141,27 @@ class SystemFiles final : public Files {
     const int descriptor =
         uninterrupted([&] { return ::open(path.c_str(), flags | O_CLOEXEC, 0644); });
     if (descriptor < 0) return failure("open", path, errno);
-    return std::make_unique<SystemFile>(path, descriptor);
+    auto file = std::make_unique<SystemFile>(path, descriptor);
+    struct stat about{};
+    if (fstat(descriptor, &about) < 0) return failure("stat", path, errno);
+    if (S_ISDIR(about.st_mode)) return fail(Code::unavailable, path + ": is a folder");
+    return file;
   }
 
   Status make_folder(const std::string& path) override {
+    const std::filesystem::path folder = path;
     std::error_code error;
-    std::filesystem::create_directories(path, error);
-    if (error) return failure("make folder", path, error.value());
-    return {};
+    const bool there = std::filesystem::is_directory(folder, error);
+    const std::string parent = folder.parent_path().string();
+    if (!there && !parent.empty() && parent != path) {
+      if (!std::filesystem::is_directory(parent, error)) AIMETER_CHECK_OK(make_folder(parent));
+    }
+    if (!there && ::mkdir(path.c_str(), 0755) < 0) {
+      const int why = errno;  // somebody else may have made it meanwhile
+      if (!std::filesystem::is_directory(folder, error)) return failure("make folder", path, why);
+    }
+    // Also when it was there: who made it may have been killed before this.
+    return sync_folder(parent.empty() ? "." : parent);
   }
 
   Result<std::vector<std::string>> list(const std::string& folder) override {

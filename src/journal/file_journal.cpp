@@ -382,10 +382,6 @@ Result<std::unique_ptr<Journal>> create(base::Files& files, Options options) {
                      fmt::format("at least {}", kSegmentBytesMin));
   }
   AIMETER_CHECK_OK(files.make_folder(options.folder));
-  if (const std::size_t slash = options.folder.rfind('/');
-      slash != std::string::npos && slash > 0) {
-    AIMETER_CHECK_OK(files.sync_folder(options.folder.substr(0, slash)));
-  }
   AIMETER_TRY(std::unique_ptr<base::FileLock> lock, try_lock_folder(files, options.folder));
   if (!lock) {
     return fail(Code::unavailable,

@@ -21,6 +21,7 @@
 
 #include "aimeter/plan.h"
 #include "aimeter/usage.h"
+#include "base/files.h"
 #include "plans/limits.h"
 #include "store/settlement.h"
 
@@ -352,12 +353,19 @@ class Store {
   [[nodiscard]] virtual Instant now() const = 0;  // the store's wall clock
 };
 
+// A disk other than the system's, for tests that take its power away.
+struct StoreDisk {
+  base::Files* files = nullptr;  // null: the system's
+  std::string vfs = {};          // the name under which SQLite finds the same disk
+};
+
 struct StoreOptions {
   const Clock* clock = nullptr;  // of the store's wall time; null = the system's
   enum class Migrate {
     apply,
     refuse
   } migrate = Migrate::apply;  // refuse: an older file is failed_precondition
+  StoreDisk disk = {};
 };
 
 // The reference model: everything in memory, one mutex, the plainest code that is right.

@@ -68,11 +68,13 @@ std::string_view words_of(int primary) {
 
 }  // namespace
 
-Result<std::unique_ptr<Connection>> Connection::open(const std::string& path, Access access) {
+Result<std::unique_ptr<Connection>> Connection::open(const Database& database, Access access) {
+  const std::string& path = database.path;
+  const char* const vfs = database.vfs.empty() ? nullptr : database.vfs.c_str();
   sqlite3* db = nullptr;
   int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
   if (access == Access::write) flags |= SQLITE_OPEN_CREATE;
-  const int code = sqlite3_open_v2(path.c_str(), &db, flags, nullptr);
+  const int code = sqlite3_open_v2(path.c_str(), &db, flags, vfs);
   std::unique_ptr<Connection> connection(new Connection(db, path));
   if (code != SQLITE_OK) return connection->failed(code);
   if (access == Access::write && sqlite3_db_readonly(db, "main") == 1) {

@@ -28,11 +28,20 @@ struct Blob {  // bound as BLOB; text is bound as TEXT
 
 enum class Access { write, read };
 
+struct Database {
+  std::string path = {};
+  std::string vfs = {};  // SQLite's name of the disk that it lies on; "": the system's
+};
+
 class Connection {
  public:
   // Opens and sets the pragmas. Errors: unavailable, corrupt; each names `path`.
-  [[nodiscard]] static Result<std::unique_ptr<Connection>> open(const std::string& path,
+  [[nodiscard]] static Result<std::unique_ptr<Connection>> open(const Database& database,
                                                                 Access access);
+  [[nodiscard]] static Result<std::unique_ptr<Connection>> open(const std::string& path,
+                                                                Access access) {
+    return open(Database{.path = path}, access);
+  }
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;

@@ -1,9 +1,6 @@
 #include "drivers/storage/sqlite/sqlite_store.h"
 
 #include <fmt/format.h>
-#include <sys/stat.h>
-
-#include <fstream>
 
 #include "base/files.h"
 #include "drivers/storage/sqlite/migrations.h"
@@ -28,49 +25,49 @@ std::string folder_of(const std::string& path) {
   return slash == 0 ? "/" : path.substr(0, slash);
 }
 
-std::int64_t bytes_of(const std::string& path) {
-  struct stat status = {};
-  return ::stat(path.c_str(), &status) == 0 ? static_cast<std::int64_t>(status.st_size) : 0;
+bool has_bytes(base::Files& files, const std::string& path) {
+  const auto file = files.open(path, base::OpenMode::read);
+  return file && (*file)->size().value_or(0) > 0;
 }
 
-// What SQLite would only meet later: no database at all, or one that was cut. With a log beside it
-// a short file may be right, and SQLite decides.
-Status check_file(const std::string& path) {
-  struct stat status = {};
-  if (::stat(path.c_str(), &status) != 0 || status.st_size == 0) return {};
-  if (S_ISDIR(status.st_mode)) return fail(Code::unavailable, path + ": is a folder");
-  std::ifstream file(path, std::ios::binary);
-  std::string header(kHeaderBytes, '\0');
-  if (!file.read(header.data(), kHeaderBytes)) {
-    if (!file.is_open()) return fail(Code::unavailable, path + ": cannot be read");
+// What SQLite would only meet later: no database at all, or one that was cut. With a log or a
+// journal beside it SQLite decides: the power may have gone while the file was begun.
+Status check_file(base::Files& files, const std::string& path) {
+  const auto file = files.open(path, base::OpenMode::read);
+  if (!file && file.error().code == Code::not_found) return {};
+  if (!file) return fail(Code::unavailable, file.error().message);
+  AIMETER_TRY(const std::uint64_t there, (*file)->size());
+  if (there == 0) return {};
+  if (has_bytes(files, path + "-wal") || has_bytes(files, path + "-journal")) return {};
+  AIMETER_TRY(const std::string bytes, (*file)->read_at(0, kHeaderBytes));
+  if (bytes.size() < kHeaderBytes) {
     return fail(Code::corrupt, path + ": is no SQLite database (it is too short)");
   }
-  const std::string_view bytes = header;
-  if (!bytes.starts_with(kMagic)) return fail(Code::corrupt, path + ": is no SQLite database");
-  if (bytes_of(path + "-wal") > 0) return {};
-  const std::uint64_t page = big_endian(bytes.substr(16, 2));
-  const std::uint64_t size = (page == 1 ? 65'536 : page) * big_endian(bytes.substr(28, 4));
-  if (static_cast<std::uint64_t>(status.st_size) >= size) return {};
+  const std::string_view header = bytes;
+  if (!header.starts_with(kMagic)) return fail(Code::corrupt, path + ": is no SQLite database");
+  const std::uint64_t page = big_endian(header.substr(16, 2));
+  const std::uint64_t size = (page == 1 ? 65'536 : page) * big_endian(header.substr(28, 4));
+  if (there >= size) return {};
   return fail(Code::corrupt,
-              fmt::format("{}: is cut off: {} of {} bytes are there", path, status.st_size, size));
+              fmt::format("{}: is cut off: {} of {} bytes are there", path, there, size));
 }
 
-Status check_path(const std::string& path) {
+Status check_path(base::Files& files, const std::string& path) {
   if (path.empty() || path.front() == ':' || path.starts_with("file:")) {
     return bad_input("store", "sqlite:" + path, "sqlite:PATH of a file, or memory:");
   }
-  AIMETER_TRY(const bool network, base::system_files().is_network(folder_of(path)));
+  AIMETER_TRY(const bool network, files.is_network(folder_of(path)));
   if (network) {
     return fail(Code::failed_precondition,
                 path +
                     ": is on a network file system, where SQLite's locks cannot be trusted; "
                     "use a local disk");
   }
-  return check_file(path);
+  return check_file(files, path);
 }
 
-Result<std::unique_ptr<Lane>> open_lane(const std::string& path) {
-  AIMETER_TRY(auto connection, Connection::open(path, Access::write));
+Result<std::unique_ptr<Lane>> open_lane(const Database& database) {
+  AIMETER_TRY(auto connection, Connection::open(database, Access::write));
   return std::make_unique<Lane>(std::move(connection));
 }
 
@@ -93,7 +90,7 @@ Result<Pool::Use> Pool::take() {
     }
   }
   if (connection == nullptr) {
-    AIMETER_TRY(connection, Connection::open(path_, Access::read));
+    AIMETER_TRY(connection, Connection::open(database_, Access::read));
   }
   AIMETER_TRY(Transaction snapshot, Transaction::snapshot(*connection));
   return Use(*this, std::move(connection), std::move(snapshot));
@@ -101,14 +98,18 @@ Result<Pool::Use> Pool::take() {
 
 Result<std::unique_ptr<store::Store>> SqliteStore::open(const std::string& path,
                                                         const store::StoreOptions& options) {
-  AIMETER_CHECK_OK(check_path(path));
+  base::Files& files = options.disk.files != nullptr ? *options.disk.files : base::system_files();
+  AIMETER_CHECK_OK(check_path(files, path));
   const Clock& clock = options.clock != nullptr ? *options.clock : system_clock();
-  AIMETER_TRY(auto lock, WriterLock::open(path + ".aimeter"));
-  std::unique_ptr<SqliteStore> store(new SqliteStore(path, clock, std::move(lock)));
+  AIMETER_CHECK_OK(files.make_folder(path + ".aimeter"));
+  const Database database{.path = path, .vfs = options.disk.vfs};
+  AIMETER_TRY(auto lock, database.vfs.empty() ? WriterLock::open(path + ".aimeter")
+                                              : WriterLock::of_threads(path));
+  std::unique_ptr<SqliteStore> store(new SqliteStore(database, clock, std::move(lock)));
   AIMETER_TRY(const WriterTurn turn, WriterTurn::take(*store->lock_));
-  AIMETER_TRY(store->control_lane_, open_lane(path));
+  AIMETER_TRY(store->control_lane_, open_lane(database));
   AIMETER_CHECK_OK(migrate(*store->control_lane_->connection, options, clock));
-  AIMETER_TRY(store->apply_lane_, open_lane(path));
+  AIMETER_TRY(store->apply_lane_, open_lane(database));
   return store;
 }
 

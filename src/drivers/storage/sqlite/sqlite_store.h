@@ -22,7 +22,7 @@ namespace aimeter::drivers::sqlite {
 // Read connections that nobody uses now.
 class Pool {
  public:
-  explicit Pool(std::string path) : path_(std::move(path)) {}
+  explicit Pool(Database database) : database_(std::move(database)) {}
   class Use {  // a connection and its snapshot; both go back when destroyed
    public:
     Use(Pool& pool, std::unique_ptr<Connection> connection, Transaction snapshot)
@@ -40,7 +40,7 @@ class Pool {
   [[nodiscard]] Result<Use> take();
 
  private:
-  std::string path_;
+  Database database_;
   std::mutex mutex_;
   std::vector<std::unique_ptr<Connection>> idle_;  // guarded by mutex_
 };
@@ -100,8 +100,8 @@ class SqliteStore final : public store::Store {
   Instant now() const override { return clock_.now(); }
 
  private:
-  SqliteStore(const std::string& path, const Clock& clock, std::unique_ptr<WriterLock> lock)
-      : path_(path), clock_(clock), lock_(std::move(lock)), pool_(path) {}
+  SqliteStore(const Database& database, const Clock& clock, std::unique_ptr<WriterLock> lock)
+      : path_(database.path), clock_(clock), lock_(std::move(lock)), pool_(database) {}
   [[nodiscard]] Status checkpoint_when_long();
 
   const std::string path_;

@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -42,10 +41,6 @@ bool lock_within(int file, std::chrono::microseconds longest) {
 }  // namespace
 
 Result<std::unique_ptr<WriterLock>> WriterLock::open(const std::string& folder) {
-  if (::mkdir(folder.c_str(), 0755) != 0 && errno != EEXIST) {
-    return fail(Code::unavailable,
-                fmt::format("{}: the folder cannot be made ({})", folder, std::strerror(errno)));
-  }
   AIMETER_TRY(const int turnstile, open_lock_file(folder + "/turnstile"));
   auto writer = open_lock_file(folder + "/writer");
   if (!writer) {
@@ -56,6 +51,7 @@ Result<std::unique_ptr<WriterLock>> WriterLock::open(const std::string& folder) 
 }
 
 WriterLock::~WriterLock() {
+  if (writer_ == kNoFile) return;
   ::close(turnstile_);
   ::close(writer_);
 }
@@ -75,6 +71,7 @@ Status WriterLock::lock() {
 }
 
 Status WriterLock::lock_file() {
+  if (writer_ == kNoFile) return {};
   const auto longest = std::chrono::milliseconds(kWriterWaitMax_ms);
   const bool passed = lock_within(turnstile_, longest);
   const bool locked = passed && lock_within(writer_, longest);
@@ -86,7 +83,7 @@ Status WriterLock::lock_file() {
 }
 
 void WriterLock::unlock() {
-  ::flock(writer_, LOCK_UN);
+  if (writer_ != kNoFile) ::flock(writer_, LOCK_UN);
   const std::lock_guard hold(mutex_);
   ++serving_;
   turn_.notify_all();

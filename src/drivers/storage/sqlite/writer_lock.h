@@ -23,8 +23,12 @@ constexpr int kWriterWaitMax_ms = 10'000;
 
 class WriterLock {
  public:
-  // `folder` is made when absent.
+  // Requires: `folder` exists.
   [[nodiscard]] static Result<std::unique_ptr<WriterLock>> open(const std::string& folder);
+  // Without files: on a disk that no other process sees.
+  [[nodiscard]] static Result<std::unique_ptr<WriterLock>> of_threads(const std::string& path) {
+    return std::unique_ptr<WriterLock>(new WriterLock(path, kNoFile, kNoFile));
+  }
   ~WriterLock();
   WriterLock(const WriterLock&) = delete;
   WriterLock& operator=(const WriterLock&) = delete;
@@ -37,6 +41,7 @@ class WriterLock {
       : path_(std::move(path)), turnstile_(turnstile), writer_(writer) {}
   [[nodiscard]] Status lock_file();
 
+  static constexpr int kNoFile = -1;
   std::string path_;
   int turnstile_, writer_;
   std::mutex mutex_;
