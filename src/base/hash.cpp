@@ -4,9 +4,9 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <openssl/rand.h>
-#include <openssl/sha.h>
 
 #include <cstring>
+#include <memory>
 
 #include "aimeter/result.h"
 
@@ -63,14 +63,34 @@ constexpr std::string_view kBase64Url =
 
 }  // namespace
 
+namespace {
+
+// Looked up once: OpenSSL 3 looks for the implementation at each use of EVP_sha256().
+const EVP_MD* sha256_method() {
+  static EVP_MD* const fetched = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+  AIMETER_ASSERT(fetched != nullptr);
+  return fetched;
+}
+
+struct FreeContext {
+  void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
+};
+
+}  // namespace
+
 Digest sha256(std::string_view bytes) {
+  thread_local const std::unique_ptr<EVP_MD_CTX, FreeContext> context(EVP_MD_CTX_new());
   Digest digest{};
-  SHA256(bytes_of(bytes), bytes.size(), digest.data());
+  const bool done = EVP_DigestInit_ex2(context.get(), sha256_method(), nullptr) == 1 &&
+                    EVP_DigestUpdate(context.get(), bytes.data(), bytes.size()) == 1 &&
+                    EVP_DigestFinal_ex(context.get(), digest.data(), nullptr) == 1;
+  AIMETER_ASSERT(done);
   return digest;
 }
 
 Sha256::Sha256() : context_(EVP_MD_CTX_new()) {
-  const int begun = EVP_DigestInit_ex(static_cast<EVP_MD_CTX*>(context_), EVP_sha256(), nullptr);
+  const int begun =
+      EVP_DigestInit_ex2(static_cast<EVP_MD_CTX*>(context_), sha256_method(), nullptr);
   AIMETER_ASSERT(begun == 1);
 }
 
@@ -84,8 +104,7 @@ void Sha256::add(std::string_view bytes) {
 
 Digest Sha256::digest() {
   Digest digest{};
-  const int done =
-      EVP_DigestFinal_ex(static_cast<EVP_MD_CTX*>(context_), digest.data(), nullptr);
+  const int done = EVP_DigestFinal_ex(static_cast<EVP_MD_CTX*>(context_), digest.data(), nullptr);
   AIMETER_ASSERT(done == 1);
   return digest;
 }

@@ -28,8 +28,9 @@ bool EngineLedger::control() {
   for (Request& request : requests) {
     if (!serve(request)) parked_.push_back(std::move(request));
   }
+  const bool more_keys = keys_.learn();
   const base::Lock lock(queue_mutex_);
-  return !queue_.empty();
+  return more_keys || !queue_.empty();
 }
 
 bool EngineLedger::serve(Request& request) {
@@ -192,6 +193,7 @@ void EngineLedger::heartbeat() {
   if (catalogue_.exchange(pulse->catalogue) != pulse->catalogue && sinks_.catalogue_changed) {
     sinks_.catalogue_changed(pulse->catalogue);
   }
+  keys_.others(pulse->others_open, pulse->newest_engine);
   recalled_ = std::move(pulse->recalled);
   give_back(book_.take_back(recalled_));
   give_back(book_.take_idle(deps_.clock.now(), kIdleLease));

@@ -12,6 +12,7 @@ namespace {
 
 // How long a caller waits for its durability before it is told that nobody knows.
 constexpr Duration kDurableWaitMax = std::chrono::seconds(60);
+constexpr std::size_t kKeysAtOnce = 16'384;  // read into the filter: some milliseconds
 
 budget::Names names_of(const store::Settlement& settlement) {
   return {.user = settlement.user,
@@ -44,8 +45,12 @@ EngineLedger::EngineLedger(const Deps& deps, Options options, Sinks sinks)
       sinks_(std::move(sinks)),
       book_(options_.book),
       tail_(options_.tail_max),
-      keys_([this](const base::Key16& key) { return deps_.store.find_key(key); }, deps.workers,
-            options_.hold_wait) {}
+      keys_({.find = [this](const base::Key16& key) { return deps_.store.find_key(key); },
+             .walk =
+                 [this](const store::KeyCursor& after) {
+                   return deps_.store.keys_after(after, kKeysAtOnce);
+                 }},
+            deps.workers, options_.hold_wait) {}
 
 // ---------------------------------------------------------------- holds
 
@@ -180,11 +185,12 @@ void EngineLedger::release(budget::Held held, std::string_view reason) {
 
 // ---------------------------------------------------------------- settlements
 
-Result<EngineLedger::Written> EngineLedger::write(budget::SettledBudgets settled,
-                                                  store::Settlement settlement,
+Result<EngineLedger::Written> EngineLedger::write(budget::SettledBudgets&& settled,
+                                                  store::Settlement&& settlement,
                                                   std::size_t reserved) {
   settlement.hold_engine = engine_;
   settlement.budgets.clear();
+  settlement.budgets.reserve(settled.parts.size());
   for (budget::SettledPart& part : settled.parts) {
     if (part.would_refuse) settlement.flags |= store::kWouldRefuse;
     settlement.budgets.push_back({.key = std::move(part.key),
@@ -204,25 +210,25 @@ Result<EngineLedger::Written> EngineLedger::write(budget::SettledBudgets settled
   if (journal_ == nullptr) {
     const base::Lock lock(memory_mutex_);
     seq = settlement.seq = ++memory_seq_;
-    tail_.push({std::move(settlement), 0});
+    tail_.push(std::move(settlement), 0);
   } else {
     std::string payload = store::encode(settlement);
     AIMETER_TRY(const journal::Appended appended,
                 journal_->append(journal::FrameType::settle, std::move(payload), reserved,
                                  [&](const journal::Appended& at) {
                                    settlement.seq = at.seq;
-                                   tail_.push({std::move(settlement), at.frame});
+                                   tail_.push(std::move(settlement), at.frame);
                                  }));
     seq = appended.seq;
     written.ticket = options_.durability == Durability::store ? seq : appended.frame;
   }
   written.outcome.row = store::row_id(engine_, seq);
-  if (options_.durability != Durability::journal) deps_.workers.wake(projector_);
+  if (options_.durability == Durability::store) deps_.workers.wake(projector_);
   return written;
 }
 
 Result<EngineLedger::Written> EngineLedger::settle_now(const budget::Held& held,
-                                                       store::Settlement settlement) {
+                                                       store::Settlement&& settlement) {
   running_.fetch_sub(1, std::memory_order_relaxed);
   settlement.hold = held.number;
   settlement.epoch = held.epoch;
@@ -359,10 +365,7 @@ bool EngineLedger::write_round() {
   const bool more = journal_->run_once();
   if (!more && journal_->failed()) run_done(~std::uint64_t{0});  // nothing more will be written
   if (!more) return false;
-  if (options_.durability == Durability::journal) {
-    run_done(journal_->written().passed());
-    deps_.workers.wake(projector_);
-  }
+  if (options_.durability == Durability::journal) run_done(journal_->written().passed());
   return true;
 }
 

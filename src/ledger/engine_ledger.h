@@ -66,9 +66,10 @@ class EngineLedger final : public Ledger {
   [[nodiscard]] Instant time_of(const HoldAsk& ask) const;  // whose limits: its own, else now
   [[nodiscard]] std::optional<Error> refuses(const budget::Held& held) const;
   [[nodiscard]] Result<budget::Held> begin(budget::Held held, const HoldAsk& ask);
-  [[nodiscard]] Result<Written> write(budget::SettledBudgets settled, store::Settlement settlement,
-                                      std::size_t reserved);
-  [[nodiscard]] Result<Written> settle_now(const budget::Held& held, store::Settlement settlement);
+  [[nodiscard]] Result<Written> write(budget::SettledBudgets&& settled,
+                                      store::Settlement&& settlement, std::size_t reserved);
+  [[nodiscard]] Result<Written> settle_now(const budget::Held& held,
+                                           store::Settlement&& settlement);
   [[nodiscard]] std::shared_ptr<const budget::Terms> past_terms(budget::LocalAccount account,
                                                                 Instant at) const;
   [[nodiscard]] Result<budget::SettledBudgets> settle_unheld(const budget::Names& names,

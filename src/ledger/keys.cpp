@@ -7,8 +7,8 @@ namespace aimeter::ledger {
 constexpr std::size_t kSettledKept = 1'024;
 constexpr std::uint64_t kSeqMask = (std::uint64_t{1} << store::kSeqBits) - 1;
 
-KeyBook::KeyBook(Lookup lookup, base::Workers& workers, Duration wait_max)
-    : lookup_(std::move(lookup)), workers_(workers), wait_max_(wait_max) {}
+KeyBook::KeyBook(Source source, base::Workers& workers, Duration wait_max)
+    : source_(std::move(source)), workers_(workers), wait_max_(wait_max) {}
 
 std::shared_ptr<KeyBook::Flight> KeyBook::board(const base::Key16& key) {
   Stripe& at = stripe(key);
@@ -27,8 +27,9 @@ Result<KeyEntry> KeyBook::look(const store::KeyRef& key) {
     const auto place = at.settled.find(key.key);
     if (place != at.settled.end()) seen = place->second;
   }
-  if (!seen) {
-    Result<std::optional<store::KeySeen>> found = lookup_(key.key);
+  const bool is_fresh = !seen && knows_all_.load() && !filter_.may_hold(key.key);
+  if (!seen && !is_fresh) {
+    Result<std::optional<store::KeySeen>> found = source_.find(key.key);
     if (!found) {
       leave(key, 0);
       return std::unexpected(std::move(found).error());
@@ -82,6 +83,7 @@ void KeyBook::leave(const store::KeyRef& key, std::int64_t row) {
     waiting.swap(flight->waiting);
     at.in_flight.erase(place);
     if (row != 0) {
+      filter_.add(key.key);
       at.settled[key.key] = {.row = row, .content = key.content};
       at.order.push_back({key.key, static_cast<std::uint64_t>(row) & kSeqMask});
     }
@@ -93,6 +95,33 @@ void KeyBook::leave(const store::KeyRef& key, std::int64_t row) {
   }
   flight->landed.advance(1);
   for (const auto& again : waiting) again();
+}
+
+void KeyBook::others(int open, store::EngineId newest) {
+  alone_ = open == 0;
+  newest_ = newest;
+  if (alone_ && newest == walked_ && !walking_) return;
+  knows_all_.store(false);
+  if (!alone_) {
+    walking_ = false;
+    walked_ = 0;
+  } else if (newest != walked_) {
+    walking_ = true;
+    walked_ = newest;
+    walk_at_ = {};
+  }
+}
+
+bool KeyBook::learn() {
+  if (!walking_) return false;
+  const Result<store::KeyPage> page = source_.walk(walk_at_);
+  if (!page) return false;  // again at the next turn; until then every key is looked up
+  for (const base::Key16& key : page->keys) filter_.add(key);
+  walk_at_ = page->next;
+  if (page->more) return true;
+  walking_ = false;
+  knows_all_.store(true);
+  return false;
 }
 
 void KeyBook::applied(store::Seq seq) { applied_.store(seq, std::memory_order_relaxed); }

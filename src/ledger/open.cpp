@@ -7,7 +7,8 @@
 namespace aimeter::ledger {
 namespace {
 
-constexpr Duration kProjectorIdle = std::chrono::milliseconds(50);
+// What was settled meanwhile goes into one transaction. Who waits for the store wakes it.
+constexpr Duration kProjectorIdle = std::chrono::milliseconds(100);
 // Begin and release frames do not wake the writer: they go with the next group, or after this.
 constexpr Duration kWriterIdle = std::chrono::milliseconds(1);
 constexpr Duration kCloseWait = std::chrono::seconds(30);

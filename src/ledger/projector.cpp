@@ -3,8 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <map>
+#include <boost/unordered/unordered_flat_map.hpp>
 
+#include "base/hash.h"
 #include "ledger/engine_ledger.h"
 #include "store/codec.h"
 
@@ -17,7 +18,23 @@ constexpr Duration kTransactionLongest = std::chrono::milliseconds(20);
 constexpr std::size_t kBatchLeast = 64;
 constexpr Duration kRetryAfter = std::chrono::milliseconds(200);
 
-using SumKey = std::pair<store::BudgetKey, std::uint32_t>;
+struct SumKey {
+  const store::BudgetKey* key = nullptr;  // of the batch
+  std::uint32_t epoch = 0;
+};
+struct HashSum {
+  std::size_t operator()(const SumKey& sum) const {
+    const store::BudgetKey& key = *sum.key;
+    return base::mix64(key.account.billable.id) + 3 * base::mix64(key.account.tenant.text) +
+           5 * base::mix64(key.name) + 7 * static_cast<std::size_t>(key.kind) +
+           static_cast<std::size_t>(key.span.start.time_since_epoch().count());
+  }
+};
+struct SameSum {
+  bool operator()(const SumKey& a, const SumKey& b) const {
+    return a.epoch == b.epoch && *a.key == *b.key;
+  }
+};
 
 }  // namespace
 
@@ -25,8 +42,9 @@ void EngineLedger::fetch_batch() {
   // Not the gate: after a failure it lets everybody pass, and what was not synced stays out.
   const bool only_written = journal_ != nullptr && options_.durability == Durability::journal;
   const std::uint64_t written = only_written ? journal_->last_written() : kAllFrames;
-  for (TailItem& item : tail_.take(batch_now_, written)) {
-    batch_.push_back(std::move(item.settlement));
+  bool more = true;
+  while (more && batch_.size() < batch_now_) {
+    more = tail_.take(batch_, batch_now_ - batch_.size(), written);
   }
   if (batch_.empty() && tail_.spilled_from()) read_spilled(*tail_.spilled_from());
 }
@@ -56,6 +74,7 @@ bool EngineLedger::project() {
   if (batch_.empty()) fetch_batch();
   if (batch_.empty()) return false;
   const Duration began = deps_.clock.boot();
+  const std::size_t applied_now = batch_.size();
   const Status applied = apply_batch();
   if (!applied) {
     retry_at_ = deps_.clock.boot() + kRetryAfter;
@@ -64,12 +83,14 @@ bool EngineLedger::project() {
     return false;
   }
   const Duration took = deps_.clock.boot() - began;
+  // A part of a batch waits for company: one transaction of many rows costs less than many.
+  const bool was_full = applied_now >= batch_now_;
   if (took > kTransactionLongest) {
     batch_now_ = std::max(kBatchLeast, batch_now_ / 2);
   } else {
     batch_now_ = std::min(options_.batch_size, batch_now_ * 2);
   }
-  return true;
+  return was_full;
 }
 
 Status EngineLedger::apply_batch() {
@@ -108,11 +129,11 @@ Status EngineLedger::apply_batch() {
 
 void EngineLedger::count_applied(std::span<const store::Settlement> batch,
                                  const store::Applied& applied) {
-  std::map<SumKey, budget::AppliedPart> sums;
+  boost::unordered_flat_map<SumKey, budget::AppliedPart, HashSum, SameSum> sums;
   for (const store::Settlement& settlement : batch) {
     for (const store::BudgetPart& part : settlement.budgets) {
       if (!part.counted) continue;
-      budget::AppliedPart& sum = sums[{part.key, settlement.epoch}];
+      budget::AppliedPart& sum = sums[{&part.key, settlement.epoch}];
       sum.held += part.held;
       sum.actual += part.actual;
       ++sum.settlements;
@@ -121,8 +142,8 @@ void EngineLedger::count_applied(std::span<const store::Settlement> batch,
   std::vector<budget::AppliedPart> parts;
   parts.reserve(sums.size());
   for (auto& [key, sum] : sums) {
-    sum.key = key.first;
-    sum.epoch = key.second;
+    sum.key = *key.key;
+    sum.epoch = key.epoch;
     parts.push_back(std::move(sum));
   }
   std::vector<budget::StoreWord> words;

@@ -8,6 +8,7 @@
 // more: the projector reads the journal again from `spilled_from` on.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <optional>
@@ -27,24 +28,25 @@ class Tail {
  public:
   explicit Tail(std::size_t max) : max_(max) {}
 
-  void push(TailItem item) {
+  void push(store::Settlement&& settlement, std::uint64_t frame) {
     const base::Lock lock(mutex_);
-    newest_ = item.settlement.seq;
+    newest_ = settlement.seq;
     if (spilled_from_ || items_.size() >= max_) {
-      if (!spilled_from_) spilled_from_ = item.frame;
+      if (!spilled_from_) spilled_from_ = frame;
       return;
     }
-    items_.push_back(std::move(item));
+    items_.emplace_back(std::move(settlement), frame);
   }
-  // Up to `count` items whose frame is written (<= `written`).
-  std::vector<TailItem> take(std::size_t count, std::uint64_t written) {
+  // Adds up to `count` items whose frame is written (<= `written`); true: there may be more. Takes
+  // few at a time: who settles waits for the mutex.
+  bool take(std::vector<store::Settlement>& into, std::size_t count, std::uint64_t written) {
     const base::Lock lock(mutex_);
-    std::vector<TailItem> taken;
-    while (!items_.empty() && taken.size() < count && items_.front().frame <= written) {
-      taken.push_back(std::move(items_.front()));
+    for (count = std::min(count, kTakenAtOnce); count > 0; --count) {
+      if (items_.empty() || items_.front().frame > written) return false;
+      into.push_back(std::move(items_.front().settlement));
       items_.pop_front();
     }
-    return taken;
+    return true;
   }
   // From where the journal is to be read, once all that is here was taken.
   [[nodiscard]] std::optional<std::uint64_t> spilled_from() const {
@@ -65,6 +67,8 @@ class Tail {
   }
 
  private:
+  static constexpr std::size_t kTakenAtOnce = 64;
+
   mutable base::Mutex mutex_;
   std::deque<TailItem> items_ AIMETER_GUARDED_BY(mutex_);
   std::optional<std::uint64_t> spilled_from_ AIMETER_GUARDED_BY(mutex_);

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <bit>
 
 #include "pricing/cost.h"
 
@@ -14,16 +15,32 @@ bool dearer(const UnitPrice& a, const UnitPrice& b) {
   return !left || !right || *left > *right;
 }
 
-// The dearest price of any kind that `wanted` accepts, over the base and the tiers so much input
+struct TokenKinds {  // as bits, see bit_of()
+  std::uint64_t input = 0, output = 0, any = 0;
+};
+
+const TokenKinds& token_kinds() {
+  static const TokenKinds kKinds = [] {
+    TokenKinds kinds;
+    for (const KindCard& card : kind_cards()) {
+      if (!card.tokens) continue;
+      kinds.any |= bit_of(card.kind);
+      if (card.direction == Direction::input) kinds.input |= bit_of(card.kind);
+      if (card.direction == Direction::output) kinds.output |= bit_of(card.kind);
+    }
+    return kinds;
+  }();
+  return kKinds;
+}
+
+// The dearest price of any of the kinds `wanted`, over the base and the tiers so much input
 // reaches.
-template <class Wanted>
-const UnitPrice* dearest_price(const Row& row, std::int64_t input_tokens, Wanted wanted) {
+const UnitPrice* dearest_price(const Row& row, std::int64_t input_tokens, std::uint64_t wanted) {
   const UnitPrice* best = nullptr;
   const auto look = [&](const PriceSet& prices) {
-    for (const KindCard& card : kind_cards()) {
-      if (!wanted(card)) continue;
-      const UnitPrice* price = prices.find(card.kind);
-      if (price != nullptr && (best == nullptr || dearer(*price, *best))) best = price;
+    for (std::uint64_t left = prices.mask() & wanted; left != 0; left &= left - 1) {
+      const UnitPrice* price = prices.find(static_cast<Kind>(std::countr_zero(left)));
+      if (best == nullptr || dearer(*price, *best)) best = price;
     }
   };
   look(row.base);
@@ -45,16 +62,16 @@ std::unexpected<Error> no_price(const Model& model, std::string_view what) {
 }
 
 Status add_tokens(const Model& model, const Row& row, const TokenBound& bound, Decimal& sum) {
-  const auto in = [](Direction direction) {
-    return [direction](const KindCard& card) { return card.tokens && card.direction == direction; };
-  };
-  const auto any = [](const KindCard& card) { return card.tokens; };
-  const UnitPrice* input = dearest_price(row, bound.input_tokens, in(Direction::input));
-  const UnitPrice* output = dearest_price(row, bound.input_tokens, in(Direction::output));
+  const TokenKinds& kinds = token_kinds();
+  const UnitPrice* input = dearest_price(row, bound.input_tokens, kinds.input);
+  const UnitPrice* output = dearest_price(row, bound.input_tokens, kinds.output);
   // A model may have one direction only (embeddings): its price bounds the other as well.
-  const UnitPrice* either = dearest_price(row, bound.input_tokens, any);
-  if (input == nullptr) input = either;
-  if (output == nullptr) output = either;
+  if (input == nullptr && output == nullptr) {
+    input = output = dearest_price(row, bound.input_tokens, kinds.any);
+  }
+  if (input == nullptr) input = output;
+  if (output == nullptr) output = input;
+  const UnitPrice* either = input;
   const std::int64_t tokens = std::max(bound.input_tokens, bound.output_tokens);
   if (either == nullptr) return tokens > 0 ? no_price(model, "tokens") : Status{};
   AIMETER_CHECK_OK(add(sum, *input, bound.input_tokens));

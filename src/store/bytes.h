@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -17,14 +18,18 @@ namespace aimeter::store {
 
 class ByteWriter {
  public:
-  explicit ByteWriter(std::size_t expected) { bytes_.reserve(expected); }
-  void put_byte(std::uint8_t value) { bytes_ += static_cast<char>(value); }
+  explicit ByteWriter(std::size_t expected) : bytes_(expected, '\0') {}
+  void put_byte(std::uint8_t value) { *room(1) = static_cast<char>(value); }
   void put_fixed64(std::uint64_t value) {
     for (int shift = 0; shift < 64; shift += 8) put_byte(static_cast<std::uint8_t>(value >> shift));
   }
   void put_unsigned(std::uint64_t value) {
-    for (; value >= 0x80; value >>= 7) put_byte(static_cast<std::uint8_t>(value | 0x80));
-    put_byte(static_cast<std::uint8_t>(value));
+    constexpr std::size_t kBytesMax = 10;
+    char* const first = room(kBytesMax);
+    char* next = first;
+    for (; value >= 0x80; value >>= 7) *next++ = static_cast<char>(value | 0x80);
+    *next++ = static_cast<char>(value);
+    used_ -= kBytesMax - static_cast<std::size_t>(next - first);
   }
   void put_signed(std::int64_t value) {
     put_unsigned((static_cast<std::uint64_t>(value) << 1) ^
@@ -32,13 +37,25 @@ class ByteWriter {
   }
   void put_text(std::string_view text) {
     put_unsigned(text.size());
-    bytes_ += text;
+    put_raw(text);
   }
-  void put_raw(std::string_view bytes) { bytes_ += bytes; }
-  [[nodiscard]] std::string take() && { return std::move(bytes_); }
+  void put_raw(std::string_view bytes) {
+    if (!bytes.empty()) std::memcpy(room(bytes.size()), bytes.data(), bytes.size());
+  }
+  [[nodiscard]] std::string take() && {
+    bytes_.resize(used_);
+    return std::move(bytes_);
+  }
 
  private:
-  std::string bytes_;
+  char* room(std::size_t count) {
+    if (bytes_.size() - used_ < count) bytes_.resize(2 * bytes_.size() + count);
+    used_ += count;
+    return bytes_.data() + used_ - count;
+  }
+
+  std::string bytes_;  // the first used_ are written
+  std::size_t used_ = 0;
 };
 
 class ByteReader {

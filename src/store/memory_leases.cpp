@@ -164,6 +164,10 @@ Result<Pulse> renew(State& state, EngineRef engine, std::span<const HeldReport> 
   Pulse pulse{.lost = known->ref.epoch != engine.epoch, .ref = known->ref};
   pulse.catalogue = state.catalogue.version;
   pulse.engines = live_engines(state, engine.engine, now);
+  pulse.others_open = static_cast<int>(std::ranges::count_if(state.engines, [&](const auto& one) {
+    return one.first != engine.engine && !one.second.closed_at;
+  }));
+  pulse.newest_engine = state.engines.rbegin()->first;
   pulse.store_now = now;
   if (pulse.lost) return pulse;
   known->renewed_at = now;

@@ -103,6 +103,19 @@ class MemoryStore final : public Store {
     return seen == state_.keys.end() ? std::nullopt : std::optional(seen->second);
   }
 
+  Result<KeyPage> keys_after(const KeyCursor& after, std::size_t limit) const override {
+    const std::lock_guard lock(mutex_);
+    KeyPage page{.next = after};
+    page.next.table = 1;
+    auto at = after.table == 0 ? state_.keys.begin() : state_.keys.upper_bound(after.key);
+    for (; at != state_.keys.end() && page.keys.size() < limit; ++at) {
+      page.keys.push_back(at->first);
+    }
+    if (!page.keys.empty()) page.next.key = page.keys.back();
+    page.more = at != state_.keys.end();
+    return page;
+  }
+
   Result<AccountState> load_account(const Account& account, Instant /*at*/) override {
     const std::lock_guard lock(mutex_);
     return AccountState{.contract = memory::contract_of(state_.catalogue, account),

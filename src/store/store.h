@@ -99,6 +99,9 @@ struct Pulse {
   EngineRef ref = {};  // with the epoch in force
   std::uint64_t catalogue = 0;
   int engines = 1;  // live ones, this included
+  // Who else may bring keys: engines that are not closed, and the newest that ever opened.
+  int others_open = 0;
+  EngineId newest_engine = 0;
   Instant store_now = {};
   std::vector<BudgetKey> recalled = {};
 };
@@ -106,6 +109,16 @@ struct Pulse {
 struct KeySeen {
   std::int64_t row = 0;
   std::uint64_t content = 0;
+};
+
+struct KeyCursor {  // where a walk through all keys has come to
+  std::int64_t table = 0;
+  base::Key16 key = {};
+};
+struct KeyPage {
+  std::vector<base::Key16> keys = {};
+  KeyCursor next = {};
+  bool more = false;
 };
 
 struct AccountState {  // everything a hold pins, in one snapshot
@@ -283,7 +296,7 @@ class Store {
                                               std::span<const Settlement> batch, Sync sync) = 0;
   [[nodiscard]] virtual Result<Seq> last_seq(EngineId engine) = 0;
 
-  // ---- Control lane. find_key, load_account and budget_states: any thread.
+  // ---- Control lane. find_key, keys_after, load_account and budget_states: any thread.
   [[nodiscard]] virtual Result<EngineRef> open_engine(const EngineCard& card) = 0;
   // All asks of one account or none: a grant below `one_call` for one of them gives 0 to all, and
   // others are asked to give back what that one lacked. Elsewhere: other engines' leases, and
@@ -304,6 +317,9 @@ class Store {
   // leases go back. Says how many.
   [[nodiscard]] virtual Result<int> take_back(Instant silent_since) = 0;
   [[nodiscard]] virtual Result<std::optional<KeySeen>> find_key(const base::Key16& key) = 0;
+  // Every key that was there when the walk began (KeyCursor{}), and some of those that came since.
+  [[nodiscard]] virtual Result<KeyPage> keys_after(const KeyCursor& after,
+                                                   std::size_t limit) const = 0;
   // All subscriptions and overrides of the account, with the plans in their newest version.
   [[nodiscard]] virtual Result<AccountState> load_account(const Account& account, Instant at) = 0;
   [[nodiscard]] virtual Result<std::vector<BudgetState>> budget_states(

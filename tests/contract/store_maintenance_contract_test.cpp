@@ -58,6 +58,42 @@ TEST_P(MaintenanceContract, OrphansAreListedOnceAndDropped) {
 
 // ---- Erase and anonymize.
 
+TEST_P(MaintenanceContract, AWalkThroughTheKeysPassesEachOnce) {
+  Feeder engine(store());
+  std::vector<Settlement> batch;
+  std::vector<base::Key16> expected;
+  for (int i = 0; i < 10; ++i) {
+    batch.push_back(keyed(call_of(acme_, 1), "k" + std::to_string(i)));
+    expected.push_back(batch.back().key->key);
+  }
+  engine.apply(batch);
+  std::vector<base::Key16> walked;
+  KeyCursor at;
+  for (bool more = true; more;) {
+    const Result<KeyPage> page = store().keys_after(at, 3);
+    ASSERT_TRUE(page) << page.error().message;
+    EXPECT_LE(page->keys.size(), 3U);
+    walked.insert(walked.end(), page->keys.begin(), page->keys.end());
+    at = page->next;
+    more = page->more;
+  }
+  std::ranges::sort(walked);
+  std::ranges::sort(expected);
+  EXPECT_EQ(walked, expected);
+}
+
+TEST_P(MaintenanceContract, APulseSaysWhoElseMayBringKeys) {
+  const Feeder first(store());
+  EXPECT_EQ(store().renew(first.ref, {})->others_open, 0);
+  EXPECT_EQ(store().renew(first.ref, {})->newest_engine, first.ref.engine);
+  const Feeder second(store());
+  EXPECT_EQ(store().renew(first.ref, {})->others_open, 1);
+  EXPECT_EQ(store().renew(first.ref, {})->newest_engine, second.ref.engine);
+  ASSERT_TRUE(store().close_engine(second.ref.engine));
+  EXPECT_EQ(store().renew(first.ref, {})->others_open, 0);
+  EXPECT_EQ(store().renew(first.ref, {})->newest_engine, second.ref.engine) << "it was here";
+}
+
 TEST_P(MaintenanceContract, EraseClearsThePersonAndKeepsEveryFigure) {
   Feeder engine(store());
   Settlement call = keyed(call_of(acme_, 10), "k");

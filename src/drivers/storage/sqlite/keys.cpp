@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <map>
+#include <mutex>
 #include <utility>
 
 namespace aimeter::drivers::sqlite {
@@ -15,37 +17,14 @@ constexpr std::int64_t kBusyKeys = 256;
 
 }  // namespace
 
-void Keys::Filter::make_room(std::size_t keys) { words_.assign(keys * kBitsPerKey / 64 + 1, 0); }
-
-void Keys::Filter::add(const base::Key16& key) {
-  std::uint64_t first = 0;
-  std::uint64_t step = 0;
-  std::memcpy(&first, key.data(), 8);  // the key is a digest: its halves are hashes
-  std::memcpy(&step, key.data() + 8, 8);
-  for (std::size_t i = 0; i < kProbes; ++i, first += step | 1) {
-    const std::uint64_t bit = first % (words_.size() * 64);
-    words_[bit / 64] |= 1ULL << (bit % 64);
-  }
-}
-
-bool Keys::Filter::may_hold(const base::Key16& key) const {
-  std::uint64_t first = 0;
-  std::uint64_t step = 0;
-  std::memcpy(&first, key.data(), 8);
-  std::memcpy(&step, key.data() + 8, 8);
-  for (std::size_t i = 0; i < kProbes; ++i, first += step | 1) {
-    const std::uint64_t bit = first % (words_.size() * 64);
-    if ((words_[bit / 64] >> (bit % 64) & 1) == 0) return false;
-  }
-  return true;
-}
-
+// Statements are known by the address of their text: these live as long as the process.
 const Keys::Texts& Keys::texts_of(std::int64_t number) {
-  for (const Texts& texts : texts_) {
-    if (texts.number == number) return texts;
-  }
-  Texts& texts = texts_.emplace_back();
-  texts.number = number;
+  static std::mutex mutex;
+  static std::map<std::int64_t, Texts> all;
+  const std::lock_guard lock(mutex);
+  const auto [at, fresh] = all.try_emplace(number);
+  Texts& texts = at->second;
+  if (!fresh) return texts;
   texts.insert = fmt::format(
       "INSERT INTO ai_keys_seen_{}(key, ref, content, at) VALUES(?1, ?2, ?3, ?4) ON CONFLICT DO "
       "NOTHING",
@@ -156,18 +135,36 @@ Status Keys::finish(std::int64_t now) {
   return {};
 }
 
+Result<store::KeyPage> Keys::page(const store::KeyCursor& after, std::size_t limit) {
+  store::KeyPage page{.next = after};
+  for (auto table = tables_.rbegin(); table != tables_.rend(); ++table) {
+    if (*table < after.table) continue;
+    if (*table > page.next.table) page.next = {.table = *table};
+    const base::Key16 from = page.next.key;
+    Query query(connection_, texts_of(*table).slice.c_str(), blob_of(from),
+                static_cast<std::int64_t>(limit - page.keys.size()));
+    for (;;) {
+      AIMETER_TRY(const bool more, query.step());
+      if (!more) break;
+      const std::string_view bytes = query.bytes(0);
+      std::memcpy(page.next.key.data(), bytes.data(),
+                  std::min(bytes.size(), page.next.key.size()));  // another size: verify tells
+      page.keys.push_back(page.next.key);
+    }
+    if (page.keys.size() >= limit) {
+      page.more = true;
+      return page;
+    }
+  }
+  return page;
+}
+
 Status Keys::learn_a_slice() {
   if (learning_ == 0) {
     for (std::size_t i = 1; i < tables_.size() && learning_ == 0; ++i) {
       if (std::ranges::find(learned_, tables_[i]) == learned_.end()) learning_ = tables_[i];
     }
     if (learning_ == 0) return {};
-    const auto keys = static_cast<std::size_t>(kKeysPerTable) * (tables_.size() - 1);
-    if (learned_keys_ + static_cast<std::size_t>(kKeysPerTable) > filter_.room()) {
-      filter_.make_room(keys * 2);  // begins anew, twice as wide
-      learned_.clear();
-      learned_keys_ = 0;
-    }
     learned_to_ = {};
   }
   Query query(connection_, texts_of(learning_).slice.c_str(), blob_of(learned_to_), kSlice);
@@ -181,7 +178,6 @@ Status Keys::learn_a_slice() {
     }
     filter_.add(learned_to_);
   }
-  learned_keys_ += static_cast<std::size_t>(count);
   if (count < kSlice) {
     learned_.push_back(learning_);
     learning_ = 0;

@@ -11,7 +11,6 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <optional>
 #include <string>
@@ -19,6 +18,7 @@
 
 #include "base/hash.h"
 #include "drivers/storage/sqlite/connection.h"
+#include "store/key_filter.h"
 #include "store/store.h"
 
 namespace aimeter::drivers::sqlite {
@@ -50,6 +50,8 @@ class Keys {
   [[nodiscard]] Status finish(std::int64_t now);
   // Drops tables whose newest key is older than `before`, but never the one in use.
   [[nodiscard]] Result<int> drop_older(std::int64_t before);
+  // Keys after `after`, table by table, in the order of their bytes.
+  [[nodiscard]] Result<store::KeyPage> page(const store::KeyCursor& after, std::size_t limit);
   // For verify: how many tables have it; and every key of one table until `take` fails.
   [[nodiscard]] Result<int> count_of(const base::Key16& key);
   [[nodiscard]] Status each(
@@ -57,22 +59,10 @@ class Keys {
   [[nodiscard]] const std::vector<std::int64_t>& tables() const { return tables_; }  // newest first
 
  private:
-  struct Texts {  // SQL of one table; statements are known by the address of their text
-    std::int64_t number = 0;
+  struct Texts {  // SQL of one table
     std::string insert = {}, find = {}, slice = {}, all = {};
   };
-  class Filter {  // of the keys in the older tables: no false "absent"
-   public:
-    void add(const base::Key16& key);
-    [[nodiscard]] bool may_hold(const base::Key16& key) const;
-    void make_room(std::size_t keys);
-    [[nodiscard]] std::size_t room() const { return words_.size() * 64 / kBitsPerKey; }
-
-   private:
-    static constexpr std::size_t kBitsPerKey = 12, kProbes = 6;
-    std::vector<std::uint64_t> words_;
-  };
-  [[nodiscard]] const Texts& texts_of(std::int64_t number);
+  [[nodiscard]] static const Texts& texts_of(std::int64_t number);
   [[nodiscard]] Result<std::optional<store::KeySeen>> find_in(std::int64_t number,
                                                               const base::Key16& key);
   [[nodiscard]] Result<std::optional<store::KeySeen>> find_older(const base::Key16& key);
@@ -83,11 +73,9 @@ class Keys {
   std::vector<std::int64_t> tables_;  // newest first
   std::int64_t count_ = 0, added_ = 0;
   bool busy_ = false;        // the last transaction brought many keys: the filter is worth its room
-  std::deque<Texts> texts_;  // never shrinks: addresses are keys
-  Filter filter_;
+  store::KeyFilter filter_;  // of the keys in the older tables
   std::vector<std::int64_t> learned_;  // tables that are wholly in the filter
   std::int64_t learning_ = 0;          // the one that is being read into it, 0 = none
-  std::size_t learned_keys_ = 0;
   base::Key16 learned_to_ = {};
 };
 

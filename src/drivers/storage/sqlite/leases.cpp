@@ -84,6 +84,17 @@ struct Elsewhere {
   bool others = false;
 };
 
+Status read_others(Connection& connection, store::EngineId own, store::Pulse& pulse) {
+  Query query(connection,
+              "SELECT max(engine), (SELECT count(*) FROM ai_engines WHERE engine <> ?1 AND "
+              "closed_at IS NULL) FROM ai_engines",
+              own);
+  AIMETER_CHECK_OK(query.step());
+  pulse.newest_engine = static_cast<store::EngineId>(query.integer(0));
+  pulse.others_open = static_cast<int>(query.integer(1));
+  return {};
+}
+
 // Other engines' leases, and detached holds, which are in no lease: all of `leased` that is neither
 // ours nor in another engine's lease.
 Result<Elsewhere> elsewhere_of(Connection& connection, const AskedBudget& asked,
@@ -239,6 +250,7 @@ Result<store::Pulse> SqliteStore::renew(EngineRef engine,
   pulse.lost = pulse.ref.epoch != engine.epoch;
   AIMETER_TRY(pulse.catalogue, catalogue_of(connection));
   AIMETER_TRY(pulse.engines, live_engines(connection, engine.engine, pulse.store_now));
+  AIMETER_CHECK_OK(read_others(connection, engine.engine, pulse));
   if (pulse.lost) return pulse;
   AIMETER_CHECK_OK(run(connection,
                        "UPDATE ai_engines SET renewed_at = ?3 WHERE engine = ?1 AND epoch = ?2",

@@ -64,6 +64,14 @@ Result<std::optional<store::KeySeen>> SqliteStore::find_key(const base::Key16& k
   return keys.find(key);
 }
 
+Result<store::KeyPage> SqliteStore::keys_after(const store::KeyCursor& after,
+                                               std::size_t limit) const {
+  AIMETER_TRY(const Pool::Use use, pool_.take());
+  Keys keys(*use);
+  AIMETER_CHECK_OK(keys.begin());
+  return keys.page(after, limit);
+}
+
 Result<std::vector<store::BudgetState>> SqliteStore::budget_states(
     std::span<const store::BudgetKey> keys) {
   AIMETER_TRY(const Pool::Use use, pool_.take());

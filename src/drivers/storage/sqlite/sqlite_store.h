@@ -62,6 +62,8 @@ class SqliteStore final : public store::Store {
   Status close_engine(store::EngineId engine) override;
   Result<int> take_back(Instant silent_since) override;
   Result<std::optional<store::KeySeen>> find_key(const base::Key16& key) override;
+  Result<store::KeyPage> keys_after(const store::KeyCursor& after,
+                                    std::size_t limit) const override;
   Result<store::AccountState> load_account(const Account& account, Instant at) override;
   Result<std::vector<store::BudgetState>> budget_states(
       std::span<const store::BudgetKey> keys) override;
