@@ -47,6 +47,11 @@ bool multiply(Int128 a, Int128 b, Int128& product) {
   return !__builtin_mul_overflow(a, b, &product);
 }
 
+bool fits_digits(const Decimal& value) {
+  constexpr Int128 kBeyond = kTen.back();  // the first number of more than kDigitsMax digits
+  return -kBeyond < value.mantissa() && value.mantissa() < kBeyond;
+}
+
 bool is_digit(char c) { return '0' <= c && c <= '9'; }
 
 // Rounds dividend / divisor to a whole number. Requires divisor > 0.
@@ -197,7 +202,9 @@ Result<Decimal> Decimal::plus(const Decimal& other) const {
       __builtin_add_overflow(a, b, &sum)) {
     return overflow("sum", *this);
   }
-  return Decimal(sum, scale);
+  const Decimal result(sum, scale);
+  if (!fits_digits(result)) return overflow("sum", *this);
+  return result;
 }
 
 Result<Decimal> Decimal::minus(const Decimal& other) const {
@@ -210,7 +217,9 @@ Result<Decimal> Decimal::minus(const Decimal& other) const {
 Result<Decimal> Decimal::times(std::int64_t count) const {
   Int128 product = 0;
   if (!multiply(mantissa_, count, product)) return overflow("product", *this);
-  return Decimal(product, scale_);
+  const Decimal result(product, scale_);
+  if (!fits_digits(result)) return overflow("product", *this);
+  return result;
 }
 
 Result<Decimal> Decimal::times(const Decimal& other) const {
@@ -222,7 +231,9 @@ Result<Decimal> Decimal::times(const Decimal& other) const {
     --scale;
   }
   if (scale > kScaleMax) return overflow("product", *this);
-  return Decimal(product, scale);
+  const Decimal result(product, scale);
+  if (!fits_digits(result)) return overflow("product", *this);
+  return result;
 }
 
 Result<Decimal> Decimal::over(std::int64_t divisor, int places, Rounding rounding) const {

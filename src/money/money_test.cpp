@@ -169,6 +169,14 @@ TEST(Decimal, adds_and_multiplies_exactly_and_says_when_it_cannot) {
   EXPECT_EQ(of("1e37").times(std::int64_t{100}).error().code, Code::invalid_argument);
   EXPECT_EQ(of("1e37").plus(of("1e-36")).error().code, Code::invalid_argument);
   EXPECT_EQ(of("1e-20").times(of("1e-20")).error().code, Code::invalid_argument);
+  // What comes out can be read again: 38 digits, though 128 bits would hold a few more.
+  const std::string nines(37, '9');
+  EXPECT_EQ(of((nines + "8").c_str()).plus(of("1"))->text(), nines + "9");
+  EXPECT_EQ(of((nines + "9").c_str()).plus(of("1")).error().code, Code::invalid_argument);
+  EXPECT_EQ(of(("-" + nines + "9").c_str()).minus(of("1")).error().code, Code::invalid_argument);
+  EXPECT_EQ(of("5e37").times(std::int64_t{2}).error().code, Code::invalid_argument);
+  EXPECT_EQ(of("5e37").times(of("2")).error().code, Code::invalid_argument);
+  EXPECT_EQ(of("3e37").times(of("3"))->text(), "90000000000000000000000000000000000000");
 }
 
 TEST(Decimal, divides_exactly_by_powers_of_ten_and_else_rounds_as_named) {

@@ -359,6 +359,10 @@ TEST(Rules, a_pattern_is_compiled_only_when_it_cannot_be_slow) {
       {"^o[134]", true},
       {"^(a|b)+x*$", true},
       {"a{2,}b?", true},
+      {"a{60}b{1,4}", true},
+      {"a{60}b{1,5}", false},
+      {"a{64,}", true},
+      {"a{65,}", false},
       {"(a+)+$", false},
       {"((a*)b)*", false},
       {"(a{1,3}){2}", false},
@@ -379,6 +383,15 @@ TEST(Rules, a_pattern_is_compiled_only_when_it_cannot_be_slow) {
     EXPECT_THAT(rule.error().message, StartsWith("match.regex: "));
   }
   EXPECT_FALSE(pricing::regex_rule("f", std::string(257, 'a')).has_value());
+  // Ways to match that double with every "?" or "|" are not tried one by one.
+  std::string optional, either;
+  for (int i = 0; i < 50; ++i) optional += "a?";
+  for (int i = 0; i < 50; ++i) either += "(a|a)";
+  for (const std::string& pattern : {optional + std::string(50, 'a') + "b", either + "b"}) {
+    const auto many = *pricing::regex_rule("f", pattern);
+    EXPECT_FALSE(many.matches(std::string(60, 'a')));
+    EXPECT_TRUE(many.matches(std::string(60, 'a') + "b"));
+  }
   const auto rule = *pricing::regex_rule("f", "^[a-c]*x*$");
   EXPECT_TRUE(rule.matches(std::string(191, 'a')));
   EXPECT_FALSE(rule.matches(std::string(192, 'a')));  // longer than any name

@@ -6,6 +6,12 @@ namespace aimeter::pricing {
 namespace {
 
 constexpr int kUnboundedMax = 2;
+constexpr int kRepeatsMax = 64;  // of all braces together
+
+// Without back references libstdc++ then walks all ways at once, in time that is a product of name
+// and pattern; its usual walk tries them one by one, and "a?a?a?...aaa" has 2^n of them.
+constexpr auto kSyntax = std::regex::ECMAScript | std::regex::nosubs | std::regex::optimize |
+                         std::regex_constants::__polynomial;
 
 // Walks over one pattern and refuses what could make matching slow.
 class PatternCheck {
@@ -16,7 +22,7 @@ class PatternCheck {
     while (!rest_.empty()) {
       if (!step()) return false;
     }
-    return open_.empty() && unbounded_ <= kUnboundedMax;
+    return open_.empty() && unbounded_ <= kUnboundedMax && repeats_ <= kRepeatsMax;
   }
 
  private:
@@ -71,6 +77,7 @@ class PatternCheck {
       const std::size_t end = rest_.find('}');
       if (end == std::string_view::npos || end > 5) return false;
       if (rest_.substr(0, end).ends_with(',')) ++unbounded_;
+      repeats_ += largest_in(rest_.substr(0, end));
       rest_.remove_prefix(end + 1);
     }
     if (rest_.starts_with("?")) rest_.remove_prefix(1);  // lazy
@@ -78,25 +85,34 @@ class PatternCheck {
     return true;
   }
 
+  // Of "2,5"; whether it is well formed is the compiler's business.
+  static int largest_in(std::string_view counts) {
+    int largest = 0, count = 0;
+    for (const char c : counts) {
+      count = '0' <= c && c <= '9' ? count * 10 + (c - '0') : 0;
+      largest = std::max(largest, count);
+    }
+    return largest;
+  }
+
   std::string_view rest_;
   std::vector<bool> open_;  // per open group: a quantifier was inside
   bool last_was_group_ = false, inner_has_quantifier_ = false;
-  int unbounded_ = 0;
+  int unbounded_ = 0, repeats_ = 0;
 };
 
 }  // namespace
 
 Result<Rule> regex_rule(std::string_view field, std::string_view pattern) {
   constexpr std::string_view kExpected =
-      "a regular expression of at most 256 bytes without nested quantifiers, back references and "
-      "look-around";
+      "a regular expression of at most 256 bytes without nested quantifiers, back references, "
+      "look-around and more than 64 repeats";
   if (pattern.empty() || pattern.size() > kPatternBytesMax || !PatternCheck(pattern).safe()) {
     return bad_input(field, pattern, kExpected);
   }
   Rule rule{.op = Rule::Op::regex, .text = std::string(pattern)};
   try {
-    rule.compiled = std::make_shared<const std::regex>(
-        rule.text, std::regex::ECMAScript | std::regex::nosubs | std::regex::optimize);
+    rule.compiled = std::make_shared<const std::regex>(rule.text, kSyntax);
   } catch (const std::regex_error&) {
     return bad_input(field, pattern, kExpected);
   }

@@ -114,7 +114,9 @@ std::optional<Instant> read(std::string_view text, const time::Zone* zone) {
 
 }  // namespace
 
-std::string text_of(Instant at) {
+std::string text_of(Instant given) {
+  // Damaged bytes may hold any number: beyond the years that have a text, the nearest one stands.
+  const Instant at = std::clamp(given, time::kFirstInstant, time::kLastInstant);
   const auto day = std::chrono::floor<std::chrono::days>(at);
   const std::chrono::year_month_day date(day);
   const std::chrono::hh_mm_ss<Duration> clock(at - day);

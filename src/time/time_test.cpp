@@ -6,6 +6,7 @@
 #include <string>
 
 #include "time/manual_clock.h"
+#include "time/zone.h"
 
 namespace aimeter {
 namespace {
@@ -93,6 +94,13 @@ TEST(InstantText, text_before_1970_and_with_zeros) {
   EXPECT_EQ(text_of(Instant(Duration(250'000))), "1970-01-01T00:00:00.25Z");
   EXPECT_EQ(text_of(Instant(Duration(1))), "1970-01-01T00:00:00.000001Z");
   EXPECT_EQ(text_of(Instant()), "1970-01-01T00:00:00Z");
+  // What damaged bytes may hold.
+  EXPECT_EQ(text_of(time::kFirstInstant), "0001-01-01T00:00:00Z");
+  EXPECT_EQ(text_of(time::kFirstInstant - Duration(1)), "0001-01-01T00:00:00Z");
+  EXPECT_EQ(text_of(Instant(Duration::min())), "0001-01-01T00:00:00Z");
+  EXPECT_EQ(text_of(time::kLastInstant), "9999-12-31T23:59:59.999999Z");
+  EXPECT_EQ(text_of(time::kLastInstant + Duration(1)), "9999-12-31T23:59:59.999999Z");
+  EXPECT_EQ(text_of(Instant(Duration::max())), "9999-12-31T23:59:59.999999Z");
 }
 
 TEST(Clock, manual_moves_wall_and_boot_apart) {
