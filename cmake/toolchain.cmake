@@ -23,8 +23,16 @@ endif()
 if(AIMETER_SANITIZE)
   add_compile_options(-fsanitize=${AIMETER_SANITIZE} -fno-omit-frame-pointer -g1)
   add_link_options(-fsanitize=${AIMETER_SANITIZE})
-  # g++ 12 reports false maybe-uninitialized and tsan fences under instrumentation.
-  target_compile_options(aimeter_flags INTERFACE  -Wno-error=tsan)
+  if(NOT CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+    # g++ 12 reports false maybe-uninitialized and tsan fences under instrumentation.
+    target_compile_options(aimeter_flags INTERFACE  -Wno-error=tsan)
+  endif()
+endif()
+if(AIMETER_FUZZ)
+  # Undefined behaviour ends the run; the counters of -fcoverage-mapping tell what script/fuzz has reached.
+  add_compile_options(-fsanitize=fuzzer-no-link -fno-sanitize-recover=all -fprofile-instr-generate -fcoverage-mapping)
+  add_compile_definitions(_GLIBCXX_ASSERTIONS)
+  add_link_options(-fprofile-instr-generate)
 endif()
 if(AIMETER_FAULTS)
   add_compile_definitions(AIMETER_FAULTS=1)

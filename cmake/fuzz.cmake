@@ -1,0 +1,36 @@
+# tests/fuzz/NOUN_fuzz.cpp is one libFuzzer target. Every build links all of them into fuzz_test, which replays
+# their corpora; the preset `fuzz` (clang) makes the fuzzers NOUN_fuzz, with coverage counters.
+file(GLOB fuzz_sources CONFIGURE_DEPENDS tests/fuzz/*_fuzz.cpp)
+list(GET AIMETER_PACKAGES -1 top)
+
+function(aimeter_fuzz_target name)
+  add_executable(${name} ${ARGN})
+  target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR})
+  target_link_libraries(${name} PRIVATE aimeter_flags aimeter_pkg_${top})
+endfunction()
+
+if(AIMETER_FUZZ)
+  set(fuzzers "")
+  foreach(source IN LISTS fuzz_sources)
+    get_filename_component(name ${source} NAME_WE)
+    aimeter_fuzz_target(${name} ${source} tests/fuzz/answers.cpp)
+    target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+    list(APPEND fuzzers ${name})
+  endforeach()
+  add_custom_target(fuzzers DEPENDS ${fuzzers})
+endif()
+
+if(AIMETER_TESTS)
+  set(listed "")
+  foreach(source IN LISTS fuzz_sources)
+    get_filename_component(name ${source} NAME_WE)
+    string(REGEX REPLACE "_fuzz$" "" noun ${name})
+    string(APPEND listed "AIMETER_FUZZ_TARGET(${noun})\n")
+    set_source_files_properties(${source} PROPERTIES COMPILE_DEFINITIONS
+                                LLVMFuzzerTestOneInput=fuzz_${noun})
+  endforeach()
+  file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/generated/fuzz_targets.inc CONTENT "${listed}")
+  aimeter_add_tests(fuzz_test 120 tests/fuzz/replay_test.cpp tests/fuzz/answers.cpp ${fuzz_sources})
+  target_include_directories(fuzz_test PRIVATE ${CMAKE_BINARY_DIR}/generated)
+  target_link_libraries(fuzz_test PRIVATE aimeter_pkg_${top})
+endif()
