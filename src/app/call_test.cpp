@@ -383,6 +383,31 @@ TEST(Call, a_learned_estimate_takes_what_is_free_when_nobody_else_holds) {
   EXPECT_TRUE(settled->limit.hard_limit_reached);
 }
 
+TEST(Call, a_first_estimate_is_bounded_by_what_the_model_takes) {
+  const auto book = PriceBook::import(
+      R"({"format": "aimeter-prices/1", "version": "mine",
+          "providers": [{"id": "openai", "models": [
+          {"id": "small", "max_tokens": 512, "at_parent": "all",
+           "rows": [{"prices": {"input": "1/1000000", "output": "1/1000000"}}]}]}]})",
+      {.effective_from = TestEngine::default_start()});
+  ASSERT_TRUE(book) << book.error().message;
+  OpenOptions options;
+  options.pricing.books = {book->book};
+  TestEngine engine(std::move(options));
+  engine.plan("tiny", Tokens{1'000});
+  engine.subscribe("acme", {"tenant", "acme"}, "tiny");
+  const auto call = [&](std::string_view model) {
+    return engine->meter().for_tenant("acme").using_provider("openai", model).hold();
+  };
+  const auto one = call("small");
+  ASSERT_TRUE(one) << one.error().message;
+  EXPECT_EQ(engine->tenant("acme").check_limit({"tenant", "acme"})->held->count, 512);
+  const auto two = call("small");
+  ASSERT_FALSE(two) << "488 are left and somebody else holds";
+  EXPECT_EQ(two.error().code, Code::quota_exceeded);
+  EXPECT_EQ(two.error().refusal->requested->count, 512);
+}
+
 TEST(Call, a_hold_ends_once) {
   TestEngine engine;
   auto hold = metered(engine).hold();
@@ -458,6 +483,30 @@ TEST(Call, repeated_key_bills_once_and_keys_are_per_tenant) {
   EXPECT_TRUE(all->at(1).duplicate);
   EXPECT_FALSE(all->at(1).adjustment);
   EXPECT_EQ(engine->tenant("acme").check_limit(kAcme)->budgets.size(), 0U);
+}
+
+TEST(Call, a_repeat_says_what_is_left_on_every_path) {
+  TestEngine engine;
+  engine.plan("small", Tokens{1'000});
+  engine.subscribe("acme", {"tenant", "acme"}, "small");
+  const auto keyed = [&] { return metered(engine).with_idempotency_key("req-1"); };
+  const auto first = keyed().call([] { return answer(); });
+  ASSERT_TRUE(first) << first.error().message;
+  const std::optional<Tokens> left = first->remaining_tokens();
+  ASSERT_TRUE(left);
+  EXPECT_LT(left->count, 1'000);
+  const auto again = keyed().call([] { return answer(); });
+  ASSERT_TRUE(again && again->duplicate());
+  EXPECT_EQ(again->remaining_tokens(), left) << "called";
+  auto hold = keyed().hold();
+  ASSERT_TRUE(hold);
+  std::optional<Settled> settled;
+  hold->settle(Usage{.input_tokens = {10}}, [&](Result<Settled> done) { settled = *done; });
+  ASSERT_TRUE(settled && settled->duplicate);
+  EXPECT_EQ(settled->limit.remaining_tokens, left) << "settled on an event loop";
+  ASSERT_EQ(settled->limit.budgets.size(), 1U);
+  EXPECT_EQ(settled->limit.budgets[0].held, 0) << "looking holds nothing";
+  EXPECT_EQ(settled->limit.plan, "small");
 }
 
 TEST(Call, a_repeat_can_be_refused_without_asking_the_provider) {

@@ -69,6 +69,8 @@ TEST(Record, time_is_bounded_unless_it_is_history) {
       {"a microsecond more does not", now + std::chrono::minutes(5) + Duration(1), Horizon::recent,
        false},
       {"history may be of any age", now - 4'000 * kDay, Horizon::history, true},
+      {"history is not of the future", now + std::chrono::minutes(5) + Duration(1),
+       Horizon::history, false},
   };
   for (const auto& row : rows) {
     SCOPED_TRACE(row.sentence);
@@ -240,11 +242,52 @@ TEST(Reprice, provisional_usage_gets_its_price_once_one_is_known) {
   EXPECT_EQ(dry->accounts[0].before.text(), "0");
   EXPECT_EQ(dry->accounts[0].after.text(), "0.002");
   EXPECT_EQ(engine.tenant("acme").usages().sum()->total_cost.text(), "0") << "it was dry";
+  const auto provisional = [&](UsageQuery query) {
+    const auto sum = std::move(query).sum();
+    EXPECT_TRUE(sum) << sum.error().message;
+    return sum ? sum->provisional_calls : -1;
+  };
+  const auto by_rows = [&] {  // a range that cuts its bucket is read row by row
+    return engine.tenant("acme").usages().in_period(TestEngine::default_start() - Duration(1));
+  };
+  EXPECT_EQ(provisional(engine.tenant("acme").usages()), 1);
+  EXPECT_EQ(provisional(by_rows()), 1);
   ASSERT_TRUE(engine.admin().reprice({}));
   EXPECT_EQ(engine.tenant("acme").usages().sum()->total_cost.text(), "0.002");
+  EXPECT_EQ(provisional(engine.tenant("acme").usages()), 0) << "it has its price";
+  EXPECT_EQ(provisional(by_rows()), 0);
   const auto twice = engine.admin().reprice({});
   EXPECT_EQ(twice->changed, 0);
   EXPECT_EQ(engine.tenant("acme").usages().sum()->total_cost.text(), "0.002");
+  EXPECT_EQ(provisional(engine.tenant("acme").usages()), 0) << "and loses the mark once";
+  EXPECT_EQ(store->verify([](std::int64_t, std::int64_t) { return true; })->findings.size(), 0U);
+}
+
+TEST(Reprice, a_price_that_changes_nothing_still_ends_the_doubt) {
+  testing::ManualClock clock(TestEngine::default_start());
+  const std::unique_ptr<store::Store> store = store::make_memory_store(clock);
+  UsageRecord record = used(1'000, 500);
+  record.model = "new-model";
+  const auto opened = [&](std::vector<ConfiguredPrice> prices) {
+    OpenOptions options{.clock = &clock};
+    options.pricing.configured = std::move(prices);
+    options.ports.store = store.get();
+    return *open("memory:", std::move(options));
+  };
+  ASSERT_TRUE(opened({}).tenant("acme").record(record));
+  ConfiguredPrice free = *ConfiguredPrice::parse("price", "0", "0");
+  free.provider = "openai";
+  free.model = "new-model";
+  const Engine engine = opened({free});
+  int provisional_events = 0;
+  const Listener listener =
+      engine.events().on<UsageProvisional>([&](const UsageProvisional&) { ++provisional_events; });
+  EXPECT_EQ(engine.tenant("acme").usages().sum()->provisional_calls, 1);
+  const auto report = engine.admin().reprice({});
+  ASSERT_TRUE(report) << report.error().message;
+  EXPECT_EQ(report->changed, 0) << "it cost 0 and it costs 0";
+  EXPECT_EQ(engine.tenant("acme").usages().sum()->provisional_calls, 0);
+  EXPECT_EQ(provisional_events, 0) << "a price is no news of a missing price";
 }
 
 // ---- explain

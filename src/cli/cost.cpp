@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "cli/price_file.h"
+#include "cli/session.h"
 #include "cli/table.h"
 
 namespace aimeter::cli {
@@ -266,8 +267,8 @@ void print_table(Console& console, const CostResult& cost) {
                 << (cost.provisional() ? " (provisional: not every part has a price)" : "") << '\n';
 }
 
-Result<Exit> show_cost(Frame& frame, const Options& options) {
-  AIMETER_TRY(const auto prices, prices_of(frame, options.prices));
+Result<Exit> show_cost(Frame& frame, const Options& options, const config::Settings& settings) {
+  AIMETER_TRY(const auto prices, prices_of(settings, options.prices));
   if (options.is_batch) return run_batch(frame, options, *prices);
   AIMETER_TRY(const Question question, single_question(frame, options));
   AIMETER_TRY(const CostResult cost, answer_to(*prices, question));
@@ -291,7 +292,9 @@ void add_cost(Frame& frame) {
         "aimeter cost --batch usages.jsonl --prices genai-prices.json"}},
       [&frame, options] {
         options->is_batch = !options->batch.empty();
-        return show_cost(frame, *options);
+        return with_settings(frame, [&](const config::Settings& settings) {
+          return show_cost(frame, *options, settings);
+        });
       });
   app.add_option("PROVIDER", options->provider, "Provider, as in the price book");
   app.add_option("MODEL", options->model, "Model, as the provider calls it");

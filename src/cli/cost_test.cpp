@@ -226,6 +226,99 @@ TEST(PricesCommand, an_imported_book_prices_usages_from_its_day_on) {
   std::filesystem::remove_all(place.path() + ".aimeter");
 }
 
+// A folder with a configuration; gone when the test ends.
+class Configured : public ::testing::Test {
+ protected:
+  Configured() { std::filesystem::create_directories(folder_); }
+  ~Configured() override {
+    unsetenv("AI_METERING_DB_CONNECTION");
+    std::filesystem::remove_all(folder_);
+  }
+  [[nodiscard]] std::string write(const std::string& name, const std::string& text) const {
+    std::ofstream(folder_ / name, std::ios::binary) << text;
+    return (folder_ / name).string();
+  }
+  [[nodiscard]] std::string url(const std::string& name) const {
+    return "sqlite:" + (folder_ / name).string();
+  }
+  std::filesystem::path folder_ = std::filesystem::path(::testing::TempDir()) /
+                                  ("aimeter-configured-" + std::to_string(getpid()));
+};
+
+TEST_F(Configured, the_store_of_prices_is_option_then_environment_then_file) {
+  const std::string config = write("aimeter.toml", "[storage]\nurl = \"" + url("file.db") + "\"\n");
+  const auto imported = [&](const char* version, std::vector<std::string> more) {
+    std::string book = kBook;
+    book.replace(book.find("mine"), 4, version);
+    more.insert(more.begin(), {"prices", "import", write("book.json", book), "--effective-from",
+                               "2020-01-01", "--config", config});
+    const Seen seen = run_with(more);
+    EXPECT_EQ(seen.exit, 0) << seen.err;
+  };
+  imported("of-file", {});
+  setenv("AI_METERING_DB_CONNECTION", url("environment.db").c_str(), 1);
+  imported("of-environment", {});
+  imported("of-option", {"--store", url("option.db")});
+  const auto asked = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), {"cost", "p", "m", "--input", "1", "--config", config});
+    return run_with(more).out;
+  };
+  EXPECT_THAT(asked({"--store", url("option.db")}), HasSubstr("prices of-option"));
+  EXPECT_THAT(asked({}), HasSubstr("prices of-environment"));
+  unsetenv("AI_METERING_DB_CONNECTION");
+  EXPECT_THAT(asked({}), HasSubstr("prices of-file"));
+  EXPECT_THAT(run_with({"prices", "list", "--config", config}).out, HasSubstr("of-file"));
+}
+
+TEST_F(Configured, prices_of_the_configuration_win_as_they_do_in_an_engine) {
+  const std::string config =
+      write("aimeter.toml", "[storage]\nurl = \"" + url("usage.db") +
+                                "\"\n[providers.openai.models.\"gpt-4o-mini\"]\n"
+                                "input_price_per_1k = \"7\"\noutput_price_per_1k = \"9\"\n"
+                                "[providers.house]\nextractor = \"openai\"\n"
+                                "[providers.house.models.own]\n"
+                                "input_price_per_1k = \"0.5\"\noutput_price_per_1k = \"1\"\n");
+  const Seen cost = run_with(
+      {"cost", "openai", "gpt-4o-mini", "--input", "1000", "--output", "1000", "--config", config});
+  EXPECT_THAT(cost.out, HasSubstr("16 usd for openai/gpt-4o-mini, prices configuration"));
+  const TemporaryFile batch(
+      R"({"id": 1, "provider": "house", "model": "own", "usage": {"input_tokens": 2}})");
+  EXPECT_THAT(run_with({"cost", "--batch", batch.path(), "--config", config}).out,
+              HasSubstr(R"("total_cost":"0.001")"));
+  const Seen show = run_with({"prices", "show", "house", "--config", config});
+  EXPECT_THAT(show.out, HasSubstr("input 0.5/1000, output 1/1000"));
+  EXPECT_THAT(show.out, HasSubstr("configuration"));
+  EXPECT_THAT(run_with({"prices", "show", "openai", "gpt-4o-mini", "--config", config}).out,
+              HasSubstr("input 7/1000, output 9/1000"));
+  // A book that is named stands alone.
+  const TemporaryFile mine(kBook);
+  EXPECT_THAT(run_with({"cost", "house", "own", "--input", "1", "--prices", mine.path(), "--config",
+                        config})
+                  .err,
+              HasSubstr("no price for model \"own\""));
+  const TemporaryFile answer(R"({"model": "own", "object": "chat.completion",
+      "usage": {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}})");
+  EXPECT_THAT(run_with({"extract", "--provider", "house", answer.path(), "--config", config}).out,
+              HasSubstr(R"("input_tokens":3)"));
+}
+
+TEST_F(Configured, a_configuration_that_cannot_be_used_is_exit_3_everywhere) {
+  const std::string config = write("aimeter.toml", "[storage]\nurll = \"sqlite:x.db\"\n");
+  const TemporaryFile answer("{}");
+  const std::vector<std::string> rows[] = {{"cost", "openai", "gpt-4o-mini", "--input", "1"},
+                                           {"prices", "list"},
+                                           {"prices", "show", "openai"},
+                                           {"prices", "export"},
+                                           {"extract", "--provider", "openai", answer.path()}};
+  for (std::vector<std::string> words : rows) {
+    SCOPED_TRACE(words.front() + " " + words.back());
+    words.insert(words.end(), {"--config", config});
+    const Seen seen = run_with(words);
+    EXPECT_EQ(seen.exit, 3);
+    EXPECT_THAT(seen.err, HasSubstr("storage.urll: there is no such key; did you mean"));
+  }
+}
+
 TEST(PricesCommand, import_checks_a_whole_book_and_lists_what_it_leaves_out) {
   const TemporaryFile litellm(R"({"a": {"litellm_provider": "x", "input_cost_per_token": 1e-06},
                                   "b": {"litellm_provider": "x"}})");

@@ -77,7 +77,7 @@ Result<std::optional<std::string>> CsvReader::read_line() {
 }
 
 Result<std::vector<std::string>> CsvReader::split(std::string_view text) const {
-  if (!base::is_utf8(text)) return bad_input(at_line(line_), "(bytes)", "UTF-8");
+  if (!base::is_utf8(text)) return bad_input(at_line(line_), text, "UTF-8");
   std::vector<std::string> fields(1);
   bool quoted = false, closed = false;
   for (std::size_t i = 0; i < text.size(); ++i) {

@@ -81,7 +81,7 @@ TEST(Csv, table) {
              "\"\" inside it"}},
            {"no UTF-8",
             "id,at\n1,\xff\n",
-            {"!line 2: \"(bytes)\" is not accepted; expected UTF-8"}},
+            {"!line 2: \"1,\\xff\" is not accepted; expected UTF-8"}},
            {"a line of more than 1 MiB, and on it goes",
             "id,at\n" + long_line + "\n2,y\n",
             {"!line 2: \"1048577 bytes\" is not accepted; expected at most 1048576 bytes",

@@ -9,7 +9,7 @@
 
 #include "aimeter/provider.h"
 #include "base/ids.h"
-#include "cli/frame.h"
+#include "cli/session.h"
 #include "drivers/builtin.h"
 
 namespace aimeter::cli {
@@ -91,8 +91,15 @@ std::string line_of(const std::string& path, const Extracted& found) {
   return json::serialize(line);
 }
 
-Result<Exit> run_extract(Frame& frame, const Options& options) {
-  const Extractor* extractor = drivers::find_extractor(options.provider);
+// By its own name, or as providers.P.extractor of the configuration says.
+const Extractor* extractor_of(const std::string& provider, const config::Settings& settings) {
+  const auto configured = settings.extractors.find(provider);
+  return drivers::find_extractor(configured == settings.extractors.end() ? provider
+                                                                         : configured->second);
+}
+
+Result<Exit> run_extract(Frame& frame, const Options& options, const config::Settings& settings) {
+  const Extractor* extractor = extractor_of(options.provider, settings);
   if (extractor == nullptr) return bad_input("--provider", options.provider, names_expected());
   Console& console = frame.console();
   Exit exit = Exit::done;
@@ -120,7 +127,11 @@ void add_extract(Frame& frame) {
                              {"aimeter extract --provider openai answer.json",
                               "aimeter extract --provider anthropic --stream *.sse",
                               "aimeter extract --provider openai --http-status 429 error.json"}},
-                            [&frame, options] { return run_extract(frame, *options); });
+                            [&frame, options] {
+                              return with_settings(frame, [&](const config::Settings& settings) {
+                                return run_extract(frame, *options, settings);
+                              });
+                            });
   app.add_option("--provider", options->provider, "Name of the provider that answered")->required();
   app.add_option("--api", options->api, "Which API it was: a hint, told by content");
   app.add_flag("--stream", options->stream, "The answers are streams: a hint, told by content");

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <boost/json.hpp>
+#include <charconv>
 #include <ostream>
 
 #include "cli/suggest.h"
@@ -45,6 +46,42 @@ void append_option_names(const CLI::App& app, std::vector<std::string>& names) {
   for (const CLI::Option* option : app.get_options()) {
     for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
   }
+}
+
+bool is_whole_number(std::string_view text) {
+  const std::string_view digits = text.substr(text.starts_with('-') ? 1 : 0);
+  if (digits.size() > 1 && digits.starts_with('0')) return false;
+  std::int64_t number = 0;
+  const auto read = std::from_chars(text.data(), text.data() + text.size(), number);
+  return read.ec == std::errc{} && read.ptr == text.data() + text.size();
+}
+
+// The library reads 010 as eight, 0x10 as sixteen and what is above int64 as its maximum.
+void read_numbers_strictly(CLI::App& app) {
+  for (CLI::Option* option : app.get_options()) {
+    const std::string type = option->get_type_name();
+    if (type != "INT" && type != "UINT" && type != "N") continue;
+    option->check([name = option->get_name()](const std::string& text) -> std::string {
+      if (is_whole_number(text)) return {};
+      return bad_input(name, text,
+                       "a whole number from -9223372036854775808 to 9223372036854775807")
+          .error()
+          .message;
+    });
+  }
+  for (CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
+    read_numbers_strictly(*command);
+  }
+}
+
+// CLI11 puts the option's name before what a check says; ours begins with it.
+std::string words_of(const CLI::ParseError& error) {
+  std::string words = error.what();
+  if (dynamic_cast<const CLI::ValidationError*>(&error) == nullptr) return words;
+  const std::size_t colon = words.find(": ");
+  if (colon == std::string::npos) return words;
+  const std::string twice = words.substr(0, colon + 2);
+  return words.compare(colon + 2, twice.size(), twice) == 0 ? words.substr(colon + 2) : words;
 }
 
 }  // namespace
@@ -118,7 +155,7 @@ std::string Frame::suggestion_for(const std::string& word) const {
 
 Exit Frame::refuse_usage(const CLI::ParseError& error) {
   const CLI::App& command = selected();
-  std::string message = error.what();
+  std::string message = words_of(error);
   const std::vector<std::string> extras = root_.remaining(true);
   if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr && !extras.empty()) {
     const std::string& word = extras.front();
@@ -154,6 +191,7 @@ Exit Frame::run(const std::vector<std::string>& arguments) {
   // A command line that cannot be parsed must still be answered as the caller asked.
   const auto end = std::ranges::find(arguments, "--");
   console_.set_manners({.json = std::find(arguments.begin(), end, "--json") != end});
+  read_numbers_strictly(root_);
   try {
     root_.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
   } catch (const CLI::CallForHelp&) {

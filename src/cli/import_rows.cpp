@@ -77,12 +77,20 @@ class Finisher {
     return parse_instant(field, text, options_.timezone);
   }
 
-  [[nodiscard]] Result<UsageRecord> finish(UsageRecord record, std::int64_t number) const {
+  enum class Counts : unsigned char { none, some };  // that the row gives
+  [[nodiscard]] Result<UsageRecord> finish(UsageRecord record, std::int64_t number,
+                                           Counts counts) const {
+    if (counts == Counts::none) {  // unknown is not zero
+      return bad_input("input_tokens", "",
+                       "a count of input_tokens, output_tokens or total_tokens");
+    }
     Usage& usage = record.usage;
     const bool parts = usage.input_tokens.count != 0 || usage.output_tokens.count != 0;
     std::int64_t sum = 0;
     if (__builtin_add_overflow(usage.input_tokens.count, usage.output_tokens.count, &sum)) {
-      return bad_input("total_tokens", "", "input + output within 64 bits");
+      return bad_input("total_tokens",
+                       fmt::format("{} + {}", usage.input_tokens.count, usage.output_tokens.count),
+                       "a sum within 64 bits");
     }
     if (!parts && usage.total_tokens.count > 0) {
       usage.total_only = true;
@@ -166,11 +174,12 @@ class CsvRows final : public RowSource {
     for (const char* field : kTexts) take(field, field);
     for (const auto& [field, column] : kOtherNames) take(field, column);
     if (!columns_.contains("occurred_at") && !columns_.contains("offset_ms")) {
-      return bad_input("--map", "", "a column for occurred_at or offset_ms");
+      return bad_input("line 1", header(), "a column for occurred_at or offset_ms, or --map");
     }
     if (!columns_.contains("input_tokens") && !columns_.contains("output_tokens") &&
         !columns_.contains("total_tokens")) {
-      return bad_input("--map", "", "a column for input_tokens, output_tokens or total_tokens");
+      return bad_input("line 1", header(),
+                       "a column for input_tokens, output_tokens or total_tokens, or --map");
     }
     return {};
   }
@@ -188,9 +197,13 @@ class CsvRows final : public RowSource {
   }
 
  private:
+  [[nodiscard]] std::string header() const {
+    return fmt::format("{}", fmt::join(reader_.columns(), ","));
+  }
   [[nodiscard]] Result<UsageRecord> record_of(const CsvReader::Row& row,
                                               std::int64_t number) const {
     UsageRecord record;
+    auto counts = Finisher::Counts::none;
     for (const auto& [field, column] : columns_) {
       const std::string& text = row.fields[column];
       const std::string named =
@@ -204,11 +217,12 @@ class CsvRows final : public RowSource {
       } else if (const CountField* count = find_count(field)) {
         if (text.empty()) continue;  // not said: no part of its own
         AIMETER_TRY((record.usage.*count->member).count, parse_count(named, text));
+        counts = Finisher::Counts::some;
       } else {
         AIMETER_CHECK_OK(put_text(record, field, text));
       }
     }
-    return finisher_.finish(std::move(record), number);
+    return finisher_.finish(std::move(record), number, counts);
   }
   [[nodiscard]] static const CountField* find_count(std::string_view field) {
     const auto at =
@@ -242,7 +256,8 @@ class JsonRows final : public RowSource {
     } while (text.empty());
     Row made{.number = number_++, .line = line_};
     if (text.size() > kLineBytesMax) {
-      made.record = bad_input("line", text, "at most 1 MiB");
+      made.record = bad_input("line", fmt::format("{} bytes", text.size()),
+                              fmt::format("at most {} bytes", kLineBytesMax));
     } else {
       made.record = record_of(text, made.number);
     }
@@ -254,12 +269,16 @@ class JsonRows final : public RowSource {
     AIMETER_TRY(const base::Json json, base::Json::parse("line", text));
     AIMETER_TRY(base::JsonFields fields, base::JsonFields::of(json, ""));
     UsageRecord record;
+    auto counts = Finisher::Counts::none;
     if (const base::Json* usage = fields.take(column("usage"))) {
       AIMETER_TRY(record.usage, Usage::from_json(usage->text()));
+      counts = Finisher::Counts::some;
     }
     for (const CountField& field : kCounts) {
       AIMETER_TRY(const auto count, fields.optional_count(column(field.name)));
-      if (count) (record.usage.*field.member).count = *count;
+      if (!count) continue;
+      (record.usage.*field.member).count = *count;
+      counts = Finisher::Counts::some;
     }
     for (const char* name : kTexts) {
       const std::string field = name;
@@ -277,7 +296,7 @@ class JsonRows final : public RowSource {
     }
     AIMETER_TRY(const auto meta, fields.optional_object("meta"));
     if (meta) AIMETER_CHECK_OK(take_meta(record, *json.find("meta")));
-    return finisher_.finish(std::move(record), number);
+    return finisher_.finish(std::move(record), number, counts);
   }
   [[nodiscard]] static Status take_meta(UsageRecord& record, const base::Json& meta) {
     for (const auto& [key, value] : meta.members()) {

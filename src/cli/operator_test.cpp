@@ -149,7 +149,7 @@ TEST_F(Operator, ImportReadsJsonLinesAndMapsColumns) {
   write(
       "usage.jsonl",
       R"({"occurred_at":"2026-07-01T10:00:00Z","tenant":"acme","usage":{"input_tokens":10,)"
-        R"("cached_input_tokens":4,"output_tokens":5,"total_tokens":15},"meta":{"ticket":"9"}})"
+      R"("cached_input_tokens":4,"output_tokens":5,"total_tokens":15},"meta":{"ticket":"9"}})"
       "\n"
       R"({"occurred_at":"2026-07-01T10:00:00Z","tenant":"acme","input_tokens":1,"input_tokens":2})"
       "\n");
@@ -236,7 +236,7 @@ period = { type = "daily" }
   EXPECT_EQ(lifted.json().at("remaining_cost").as_string(), "99");
   const Seen bad = type({"sync-plans", "--from", path("aimeter.toml")});
   EXPECT_EQ(bad.exit, 2);
-  EXPECT_THAT(bad.err, HasSubstr("plans: it is missing"));
+  EXPECT_THAT(bad.err, HasSubstr("plans: \"\" is not accepted; expected at least one [[plans]]"));
   EXPECT_EQ(type({"validate"}).exit, 0);
 }
 

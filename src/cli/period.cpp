@@ -60,6 +60,14 @@ struct Span {
   std::string id, start, end;
 };
 
+// The year 10000 cannot be written, so a period that reaches it is none that we can tell.
+Result<Period::Span> told_span(const Period::Options& options, std::string_view field, Instant at) {
+  const Period::Span span = Period(options).at(at);
+  constexpr Instant kEnd = std::chrono::sys_days(std::chrono::year(9999) / 12 / 31);
+  if (span.end <= kEnd) return span;
+  return bad_input(field, text_of(at), "a time whose period ends by 9999-12-31");
+}
+
 Result<Span> span_of(const CsvReader& reader, const CsvReader::Row& row) {
   const auto field = [&](std::string_view column) -> std::string_view {
     return row.fields.at(*reader.find(column));
@@ -71,7 +79,7 @@ Result<Span> span_of(const CsvReader& reader, const CsvReader::Row& row) {
                                                          .week_start = field("week_start"),
                                                          .anchor_field = "anchor_utc"}));
   AIMETER_TRY(const Instant reference, parse_instant("reference_utc", field("reference_utc")));
-  const Period::Span span = Period(options).at(reference);
+  AIMETER_TRY(const Period::Span span, told_span(options, "reference_utc", reference));
   return Span{std::string(field("id")), text_of(span.start), text_of(span.end)};
 }
 
@@ -123,7 +131,7 @@ Result<Exit> run_single(Frame& frame, const Options& given) {
   if (!given.at.empty()) {
     AIMETER_TRY(at, parse_instant("--at", given.at, given.timezone));
   }
-  const Period::Span span = Period(options).at(at);
+  AIMETER_TRY(const Period::Span span, told_span(options, "--at", at));
   std::ostream& out = frame.console().out();
   if (frame.json()) {
     out << boost::json::serialize(boost::json::object{{"type", name_of(options.type)},

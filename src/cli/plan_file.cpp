@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <toml++/toml.h>
+#include <algorithm>
+#include <limits>
 #include <set>
 #include <sstream>
 
@@ -10,6 +12,8 @@ namespace aimeter::cli {
 namespace {
 
 std::string text_of(const toml::node& node) {
+  if (const auto* text = node.as_string()) return text->get();
+  if (const auto* number = node.as_floating_point()) return fmt::format("{}", number->get());
   std::ostringstream out;
   node.visit([&out](const auto& held) { out << held; });
   return out.str();
@@ -99,7 +103,11 @@ class TableReader {
   void refuse_others() {
     for (const auto& [key, node] : table_) {
       if (!asked_.contains(std::string(key.str()))) {
-        complaints_.push_back(name(key.str()) + ": there is no such key");
+        complaints_.push_back(
+            bad_input(name(key.str()), text_of(node),
+                      fmt::format("no such key; one of {}", fmt::join(asked_, ", ")))
+                .error()
+                .message);
       }
     }
   }
@@ -129,8 +137,11 @@ Period::Options read_period(const toml::table& table, const std::string& path,
   period.type = in.named("type", parse_period_type).value_or(period.type);
   period.alignment = in.named("alignment", parse_alignment).value_or(period.alignment);
   period.timezone = in.text("timezone").value_or(period.timezone);
-  period.days = static_cast<int>(in.count("days").value_or(period.days));
-  period.week_start = static_cast<int>(in.count("week_start").value_or(period.week_start));
+  const auto small = [](std::int64_t count) {  // what does not fit is refused below
+    return static_cast<int>(std::min<std::int64_t>(count, std::numeric_limits<int>::max()));
+  };
+  period.days = small(in.count("days").value_or(period.days));
+  period.week_start = small(in.count("week_start").value_or(period.week_start));
   in.refuse_others();
   if (const Status good = Period::check(period); !good) {
     complaints.push_back(path + ": " + good.error().message);
@@ -229,7 +240,11 @@ Result<std::vector<Plan>> parse_plans(std::string_view toml, std::string_view fi
             fmt::format("{}.slug: \"{}\" is there twice", path, plans.back().slug));
       }
     }
-    if (table.get("plans") == nullptr) in.missing("plans");
+    if (table.get("plans") == nullptr) {
+      complaints.push_back(bad_input("plans", "", fmt::format("at least one [[plans]] in {}", file))
+                               .error()
+                               .message);
+    }
     in.refuse_others();
   } catch (const toml::parse_error& error) {
     complaints.push_back(

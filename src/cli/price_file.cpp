@@ -5,6 +5,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "app/configured.h"
 #include "drivers/builtin.h"
 #include "store/store.h"
 
@@ -39,15 +40,9 @@ Result<ImportedBook> read_price_file(const PriceFileOptions& options) {
   return book;
 }
 
-namespace {
-
-std::string store_of(Frame& frame) { return frame.globals().store.value_or("sqlite:aimeter.db"); }
-
-}  // namespace
-
-Result<std::vector<PriceBook::Ref>> installed_books(Frame& frame) {
+Result<std::vector<PriceBook::Ref>> installed_books(const config::Settings& settings) {
   constexpr std::string_view kFile = "sqlite:";
-  const std::string dsn = store_of(frame);
+  const std::string& dsn = settings.storage.url;
   std::vector<PriceBook::Ref> books;
   if (dsn.starts_with(kFile) && !std::filesystem::exists(dsn.substr(kFile.size()))) return books;
   using Migrate = store::StoreOptions::Migrate;
@@ -64,17 +59,22 @@ Result<std::vector<PriceBook::Ref>> installed_books(Frame& frame) {
   return books;
 }
 
-Status install_book(Frame& frame, const PriceBook& book) {
-  AIMETER_TRY(const auto store, drivers::open_store(store_of(frame), {}));
+Status install_book(const config::Settings& settings, const PriceBook& book) {
+  AIMETER_TRY(const auto store, drivers::open_store(settings.storage.url, {}));
   const store::PriceBookRow row{book.version(), book.effective_from(), book.to_document()};
   AIMETER_CHECK_OK(store->change({.body = store::PutPrices{row}, .actor = "cli"}));
   return {};
 }
 
-Result<std::shared_ptr<const Prices>> prices_of(Frame& frame, const PriceFileOptions& options) {
+Result<std::shared_ptr<const Prices>> prices_of(const config::Settings& settings,
+                                                const PriceFileOptions& options) {
   Prices::Options prices;
   if (options.file.empty()) {
-    AIMETER_TRY(prices.books, installed_books(frame));
+    AIMETER_TRY(OpenOptions engine, app::options_of(settings));
+    prices.configured = std::move(engine.pricing.configured);
+    prices.default_price = std::move(engine.pricing.default_price);
+    prices.currency = engine.currency;
+    AIMETER_TRY(prices.books, installed_books(settings));
   } else {
     PriceFileOptions whole = options;
     AIMETER_TRY(const std::string text, read_whole_file(options.file));

@@ -2,7 +2,9 @@
 #include <memory>
 #include <ostream>
 
+#include "app/configured.h"
 #include "cli/price_file.h"
+#include "cli/session.h"
 #include "cli/table.h"
 
 namespace aimeter::cli {
@@ -10,6 +12,7 @@ namespace {
 
 struct Options {
   PriceFileOptions prices;
+  config::Settings settings = {};  // known once the command runs
   std::string provider, model, before, after;
   bool dry_run = false;
 };
@@ -25,13 +28,14 @@ void print_json(Frame& frame, const boost::json::value& value) {
 }
 
 // A file's book, or the one in force now.
-Result<PriceBook::Ref> book_of(Frame& frame, const PriceFileOptions& options) {
+Result<PriceBook::Ref> book_of(Frame& frame, const config::Settings& settings,
+                               const PriceFileOptions& options) {
   if (!options.file.empty()) {
     AIMETER_TRY(const ImportedBook imported, read_price_file(options));
     return imported.book;
   }
   const Clock* clock = frame.console().options().clock;
-  AIMETER_TRY(const auto prices, prices_of(frame, options));
+  AIMETER_TRY(const auto prices, prices_of(settings, options));
   return prices->in_force((clock == nullptr ? system_clock() : *clock).now());
 }
 
@@ -40,20 +44,20 @@ std::string from_text(const PriceBook& book) {
 }
 
 // Oldest first: the shipped book, then the versions of the store; or a file's alone.
-Result<std::vector<PriceBook::Ref>> books_of(Frame& frame, const Options& options) {
+Result<std::vector<PriceBook::Ref>> books_of(const Options& options) {
   std::vector<PriceBook::Ref> books = {PriceBook::shipped()};
   if (!options.prices.file.empty()) {
     AIMETER_TRY(const ImportedBook imported, read_price_file(options.prices));
     books = {imported.book};
     return books;
   }
-  AIMETER_TRY(const std::vector<PriceBook::Ref> installed, installed_books(frame));
+  AIMETER_TRY(const std::vector<PriceBook::Ref> installed, installed_books(options.settings));
   books.insert(books.end(), installed.begin(), installed.end());
   return books;
 }
 
 Result<Exit> list_books(Frame& frame, const Options& options) {
-  AIMETER_TRY(const std::vector<PriceBook::Ref> books, books_of(frame, options));
+  AIMETER_TRY(const std::vector<PriceBook::Ref> books, books_of(options));
   boost::json::array json;
   Table table({{"version"},
                {"in force from"},
@@ -76,12 +80,36 @@ Result<Exit> list_books(Frame& frame, const Options& options) {
   return Exit::done;
 }
 
-Result<Exit> show_rows(Frame& frame, const Options& options) {
-  AIMETER_TRY(const PriceBook::Ref book, book_of(frame, options.prices));
-  std::vector<PriceLine> lines = book->lines();
-  if (!options.provider.empty()) {
-    AIMETER_TRY(lines, book->lines_of(options.provider, options.model));
+// The prices that the configuration sets, which win over every book.
+Result<std::vector<PriceLine>> configured_lines(const Options& options) {
+  std::vector<PriceLine> lines;
+  if (!options.prices.file.empty()) return lines;
+  AIMETER_TRY(const OpenOptions engine, app::options_of(options.settings));
+  for (const ConfiguredPrice& price : engine.pricing.configured) {
+    if (!options.provider.empty() && price.provider != options.provider) continue;
+    if (!options.model.empty() && price.model != options.model) continue;
+    lines.push_back({.provider = price.provider,
+                     .model = price.model,
+                     .prices = "input " + price.input_per_1k.text() + "/1000, output " +
+                               price.output_per_1k.text() + "/1000",
+                     .source = "configuration, before every book"});
   }
+  return lines;
+}
+
+Result<std::vector<PriceLine>> lines_of(Frame& frame, const Options& options) {
+  AIMETER_TRY(std::vector<PriceLine> lines, configured_lines(options));
+  AIMETER_TRY(const PriceBook::Ref book, book_of(frame, options.settings, options.prices));
+  Result<std::vector<PriceLine>> of_book = options.provider.empty()
+                                               ? Result<std::vector<PriceLine>>(book->lines())
+                                               : book->lines_of(options.provider, options.model);
+  if (!of_book && lines.empty()) return of_book;
+  if (of_book) lines.insert(lines.end(), of_book->begin(), of_book->end());
+  return lines;
+}
+
+Result<Exit> show_rows(Frame& frame, const Options& options) {
+  AIMETER_TRY(const std::vector<PriceLine> lines, lines_of(frame, options));
   if (frame.json()) {
     boost::json::array rows;
     for (const PriceLine& line : lines) rows.push_back(line_json(line));
@@ -130,7 +158,7 @@ Result<Exit> diff_books(Frame& frame, const Options& options) {
     if (file == "shipped") return Result<PriceBook::Ref>(PriceBook::shipped());
     PriceFileOptions from = options.prices;
     from.file = file;
-    return book_of(frame, from);
+    return book_of(frame, options.settings, from);
   };
   const bool one_file = options.after.empty();
   AIMETER_TRY(const PriceBook::Ref before, named(one_file ? "" : options.before));
@@ -140,7 +168,7 @@ Result<Exit> diff_books(Frame& frame, const Options& options) {
 }
 
 Result<Exit> export_book(Frame& frame, const Options& options) {
-  AIMETER_TRY(const PriceBook::Ref book, book_of(frame, options.prices));
+  AIMETER_TRY(const PriceBook::Ref book, book_of(frame, options.settings, options.prices));
   frame.console().out() << book->to_document();
   return Exit::done;
 }
@@ -176,12 +204,22 @@ void print_import(Frame& frame, const ImportedBook& imported, std::size_t differ
 // The whole document is read and checked before anything is written.
 Result<Exit> import_book(Frame& frame, const Options& options) {
   AIMETER_TRY(const ImportedBook imported, read_price_file(options.prices));
-  AIMETER_TRY(const PriceBook::Ref in_use, book_of(frame, {}));
+  AIMETER_TRY(const PriceBook::Ref in_use, book_of(frame, options.settings, {}));
   print_import(frame, imported, in_use->diff(*imported.book).size());
   if (!options.dry_run) {
-    AIMETER_CHECK_OK(install_book(frame, *imported.book));
+    AIMETER_CHECK_OK(install_book(options.settings, *imported.book));
   }
   return Exit::done;
+}
+
+using Work = Result<Exit> (*)(Frame&, const Options&);
+Action acting(Frame& frame, const Shared& options, Work work) {
+  return [&frame, options, work] {
+    return with_settings(frame, [&](const config::Settings& settings) {
+      options->settings = settings;
+      return work(frame, *options);
+    });
+  };
 }
 
 void put_import_under(Frame& frame, CLI::App& group) {
@@ -192,7 +230,7 @@ void put_import_under(Frame& frame, CLI::App& group) {
        "Installs a price book as a new version",
        {"aimeter prices import data.json --format genai-prices --effective-from 2026-09-01",
         "aimeter prices import litellm.json --dry-run  # reads, lists, compares, writes nothing"}},
-      [&frame, options] { return import_book(frame, *options); });
+      acting(frame, options, import_book));
   app.add_option("FILE", options->prices.file, "The book")->required();
   app.add_option("--format", options->prices.format,
                  "genai-prices, litellm or aimeter (default: told by content)");
@@ -206,7 +244,7 @@ void put_list_under(Frame& frame, CLI::App& group) {
   auto options = std::make_shared<Options>();
   CLI::App& app =
       frame.add_under(group, {"list", "The price books in use", {"aimeter prices list"}},
-                      [&frame, options] { return list_books(frame, *options); });
+                      acting(frame, options, list_books));
   add_price_options(app, options->prices);
 }
 
@@ -217,7 +255,7 @@ void put_show_under(Frame& frame, CLI::App& group) {
                                    "Price rows, with their source",
                                    {"aimeter prices show openai gpt-4o-mini",
                                     "aimeter prices show --prices litellm.json --json"}},
-                                  [&frame, options] { return show_rows(frame, *options); });
+                                  acting(frame, options, show_rows));
   app.add_option("PROVIDER", options->provider, "Only this provider's");
   app.add_option("MODEL", options->model, "Only the model that this name stands for");
   add_price_options(app, options->prices);
@@ -231,7 +269,7 @@ void put_diff_under(Frame& frame, CLI::App& group) {
                        "What another book would change",
                        {"aimeter prices diff genai-prices.json  # against the one in use",
                         "aimeter prices diff old.json new.json"}},
-                      [&frame, options] { return diff_books(frame, *options); });
+                      acting(frame, options, diff_books));
   app.add_option("BEFORE", options->before, "A file, or shipped")->required();
   app.add_option("AFTER", options->after, "A file, or shipped");
   app.add_option("--format", options->prices.format, "genai-prices, litellm or aimeter");
@@ -245,7 +283,7 @@ void put_export_under(Frame& frame, CLI::App& group) {
        "A book in the format aimeter",
        {"aimeter prices export > prices.json",
         "aimeter prices export --prices litellm.json --format litellm > prices.json"}},
-      [&frame, options] { return export_book(frame, *options); });
+      acting(frame, options, export_book));
   add_price_options(app, options->prices);
   app.add_option("--version", options->prices.version, "Name of the version");
 }

@@ -43,11 +43,10 @@ boost::json::object period_object(const Period::Options& period) {
 
 std::string flags_of(const UsageRecord& record) {
   std::string flags;
-  const std::pair<bool, const char*> all[] = {{record.estimated, "estimated"},
-                                              {record.unpriced, "provisional"},
-                                              {record.duplicate, "duplicate"},
-                                              {record.late, "late"},
-                                              {record.adjustment, "adjustment"}};
+  const std::pair<bool, const char*> all[] = {
+      {record.estimated, "estimated"},   {record.unpriced && !record.adjustment, "provisional"},
+      {record.duplicate, "duplicate"},   {record.late, "late"},
+      {record.adjustment, "adjustment"}, {record.unpriced && record.adjustment, "priced"}};
   for (const auto& [set, name] : all) {
     if (set) flags += (flags.empty() ? "" : " ") + std::string(name);
   }
@@ -72,7 +71,7 @@ boost::json::object object_of(const UsageRecord& record) {
                            {"currency", record.total_cost.currency},
                            {"price_version", record.price_version},
                            {"estimated", record.estimated},
-                           {"provisional", record.unpriced},
+                           {"provisional", record.unpriced && !record.adjustment},
                            {"duplicate", record.duplicate},
                            {"late", record.late}};
   if (record.adjustment) made["adjusts"] = std::to_string(record.adjusts);

@@ -10,6 +10,7 @@
 #include "app/configured.h"
 #include "base/files.h"
 #include "base/ids.h"
+#include "base/log.h"
 #include "drivers/builtin.h"
 #include "ledger/recovery.h"
 
@@ -21,6 +22,15 @@ constexpr std::string_view kSqlite = "sqlite:";
 
 void warn_all(Frame& frame, const config::Settings& settings) {
   for (const std::string& warning : settings.warnings) frame.console().note("note: " + warning);
+}
+
+// Our levels are fewer than those of the reference.
+base::LogLevel log_level_of(const config::Settings::Logging& logging) {
+  if (!logging.enabled) return base::LogLevel::off;
+  if (logging.level == "debug") return base::LogLevel::debug;
+  if (logging.level == "warning") return base::LogLevel::warning;
+  if (logging.level == "error" || logging.level == "critical") return base::LogLevel::error;
+  return base::LogLevel::info;
 }
 
 }  // namespace
@@ -49,6 +59,15 @@ Result<config::Settings> settings_of(const Frame& frame) {
   return settings;
 }
 
+Result<Exit> with_settings(Frame& frame,
+                           const std::function<Result<Exit>(const config::Settings&)>& work) {
+  const Result<config::Settings> settings = settings_of(frame);
+  if (!settings) return frame.report(settings.error(), Exit::configuration);
+  warn_all(frame, *settings);
+  base::set_log_level(log_level_of(settings->logging));
+  return work(*settings);
+}
+
 std::string journal_dir(const config::Settings& settings) {
   if (!settings.storage.journal_dir.empty()) return settings.storage.journal_dir;
   const std::string& url = settings.storage.url;
@@ -57,31 +76,29 @@ std::string journal_dir(const config::Settings& settings) {
 }
 
 Result<Exit> with_store(Frame& frame, const std::function<Result<Exit>(Reading&)>& work) {
-  Result<config::Settings> settings = settings_of(frame);
-  if (!settings) return frame.report(settings.error(), Exit::configuration);
-  warn_all(frame, *settings);
-  Reading reading{.settings = *std::move(settings)};
-  AIMETER_TRY(reading.store, drivers::open_store(reading.settings.storage.url, {}));
-  AIMETER_TRY(const ledger::RecoveredEngines recovered,
-              ledger::recover_engines(*reading.store, base::system_files(),
-                                      {.journal_dir = journal_dir(reading.settings)}, nullptr));
-  if (recovered.settlements > 0 || recovered.orphans > 0) {
-    frame.console().note(
-        fmt::format("recovered {} settlements and {} orphans that {} stopped engines left",
-                    recovered.settlements, recovered.orphans, recovered.engines));
-  }
-  return work(reading);
+  return with_settings(frame, [&](const config::Settings& settings) -> Result<Exit> {
+    Reading reading{.settings = settings};
+    AIMETER_TRY(reading.store, drivers::open_store(reading.settings.storage.url, {}));
+    AIMETER_TRY(const ledger::RecoveredEngines recovered,
+                ledger::recover_engines(*reading.store, base::system_files(),
+                                        {.journal_dir = journal_dir(reading.settings)}, nullptr));
+    if (recovered.settlements > 0 || recovered.orphans > 0) {
+      frame.console().note(
+          fmt::format("recovered {} settlements and {} orphans that {} stopped engines left",
+                      recovered.settlements, recovered.orphans, recovered.engines));
+    }
+    return work(reading);
+  });
 }
 
 Result<Exit> with_engine(Frame& frame, const std::function<Result<Exit>(Acting&)>& work) {
-  Result<config::Settings> settings = settings_of(frame);
-  if (!settings) return frame.report(settings.error(), Exit::configuration);
-  warn_all(frame, *settings);
-  Result<OpenOptions> options = app::options_of(*settings);
-  if (!options) return frame.report(options.error(), Exit::configuration);
-  AIMETER_TRY(Engine engine, open(settings->storage.url, *std::move(options)));
-  Acting acting{.settings = *std::move(settings), .engine = std::move(engine)};
-  return work(acting);
+  return with_settings(frame, [&](const config::Settings& settings) -> Result<Exit> {
+    Result<OpenOptions> options = app::options_of(settings);
+    if (!options) return frame.report(options.error(), Exit::configuration);
+    AIMETER_TRY(Engine engine, open(settings.storage.url, *std::move(options)));
+    Acting acting{.settings = settings, .engine = std::move(engine)};
+    return work(acting);
+  });
 }
 
 void TenantOption::add_to(CLI::App& app) {

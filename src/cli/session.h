@@ -28,6 +28,10 @@ struct ConfigText {
 [[nodiscard]] Result<ConfigText> read_config(const Frame& frame);
 // With --store in place of storage.url. Errors: every bad key.
 [[nodiscard]] Result<config::Settings> settings_of(const Frame& frame);
+// Every command that asks for more than its arguments begins with this: a configuration that cannot
+// be used ends it with exit 3 and every bad key.
+[[nodiscard]] Result<Exit> with_settings(
+    Frame& frame, const std::function<Result<Exit>(const config::Settings&)>& work);
 // FILE.aimeter, or journal.dir.
 [[nodiscard]] std::string journal_dir(const config::Settings& settings);
 

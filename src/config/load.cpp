@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <charconv>
+
 #include <toml++/toml.h>
 #include <cstdlib>
 #include <sstream>
@@ -32,6 +34,8 @@ std::optional<Value> value_of(const toml::node& node) {
 }
 
 std::string text_of(const toml::node& node) {
+  if (const auto* text = node.as_string()) return text->get();
+  if (const auto* number = node.as_floating_point()) return fmt::format("{}", number->get());
   std::ostringstream out;
   node.visit([&out](const auto& held) { out << held; });
   return out.str();
@@ -45,6 +49,39 @@ std::string text_of(const Value& value) {
   for (const std::string& item : std::get<std::vector<std::string>>(value)) all += item + ",";
   return all;
 }
+
+// Text may stand for a number or a flag in the environment, where everything is text. In a file
+// "80" is a mistake: what would be accepted, or nothing when the key takes text.
+std::optional<std::string> meant_without_quotes(const Key& key, const Value& value) {
+  const auto* text = std::get_if<std::string>(&value);
+  Settings probe;
+  if (text == nullptr || !key.set(probe, Value(std::string("0.5")))) return std::nullopt;
+  std::int64_t number = 0;
+  const auto read = std::from_chars(text->data(), text->data() + text->size(), number);
+  const bool whole = read.ec == std::errc{} && read.ptr == text->data() + text->size();
+  const bool flag = *text == "true" || *text == "false";
+  if (!(whole && !key.set(probe, Value(number))) && !(flag && !key.set(probe, Value(true)))) {
+    return std::nullopt;
+  }
+  return key.set(probe, Value(std::string("0.5"))).value_or("") + ", without quotes";
+}
+
+// Keys whose part comes with a later version: accepted, so that a file need not change then, and
+// said as soon as they ask for anything but the default.
+struct NotYet {
+  std::string_view path, why;
+};
+constexpr NotYet kNotYet[] = {
+    {"billing.overage_sync_strategy", "charged overages come with a later version"},
+    {"billing.credit_overdraft_allowed", "credits come with a later version"},
+    {"billing.payment_failure_grace_period_days", "payments come with a later version"},
+    {"stripe.secret_key", "payments come with a later version"},
+    {"stripe.publishable_key", "payments come with a later version"},
+    {"stripe.webhook_secret", "payments come with a later version"},
+    {"stripe.api_base", "payments come with a later version"},
+    {"stripe.auto_sync_ids", "payments come with a later version"},
+    {"logging.log_failures", "failed calls are events; the server that logs them comes later"},
+    {"features.soft_deletes", "what is referenced is never deleted"}};
 
 // Reads file and environment into one Settings and keeps every complaint.
 class Loader {
@@ -82,6 +119,7 @@ class Loader {
       settings_.warnings.emplace_back(
           "security.prevent_race_conditions = false has no effect: limits are always exact");
     }
+    warn_of_later_ones();
     for (auto& [names, price] : prices_) {
       const std::string place = fmt::format("providers.{}.models.{}", names.first, names.second);
       if (price.input_price_per_1k.empty()) complain(place + ".input_price_per_1k: it is missing");
@@ -111,6 +149,22 @@ class Loader {
  private:
   void complain(std::string text) { complaints_.push_back(std::move(text)); }
 
+  void warn_of_later_ones() {
+    const Settings defaults;
+    for (const NotYet& row : kNotYet) {
+      for (const Key& key : all_keys()) {
+        if (key.path != row.path || key.get(settings_) == key.get(defaults)) continue;
+        settings_.warnings.push_back(fmt::format("{} has no effect yet: {}", row.path, row.why));
+      }
+    }
+    if (!settings_.billing.currency_rates.empty()) {
+      settings_.warnings.emplace_back(
+          "billing.currency_rates has no effect yet: a call whose price is in another currency "
+          "than "
+          "the account's cost limit is refused");
+    }
+  }
+
   void walk(const toml::table& table, const std::string& prefix) {
     for (const auto& [name, node] : table) {
       const std::string path =
@@ -133,13 +187,17 @@ class Loader {
     for (const Key& key : all_keys()) {
       if (key.path != path) continue;
       const std::optional<Value> value = value_of(node);
-      if (value) {
+      if (const auto plain = value ? meant_without_quotes(key, *value) : std::nullopt) {
+        complain(bad_input(path, text_of(node), *plain).error().message);
+      } else if (value) {
         take(key, path, {*value, "file"});
       } else {
         Settings ignored;
         const auto expected = key.set(ignored, Value(std::string("\x01")));
-        complain(fmt::format("{}: \"{}\" is not accepted; expected {}", path, text_of(node),
-                             expected.value_or("text in quotes")));
+        const std::string wanted = expected.value_or("text in quotes");
+        complain(key.secret
+                     ? fmt::format("{}: its value is not accepted; expected {}", path, wanted)
+                     : bad_input(path, text_of(node), wanted).error().message);
       }
       return;
     }
@@ -161,7 +219,9 @@ class Loader {
     const std::string last = path.substr(path.find_last_of('.') + 1);
     for (const Key& key : all_keys()) {
       const std::string own = key.path.substr(key.path.find_last_of('.') + 1);
-      const bool close = own == last || (last.size() > 4 && own.starts_with(last.substr(0, 5)));
+      const bool beside = key.path == path.substr(0, path.size() - last.size()) + own;
+      const bool close = own == last || (last.size() > 4 && own.starts_with(last.substr(0, 5))) ||
+                         (beside && (own.starts_with(last) || last.starts_with(own)));
       if (close) return fmt::format("; did you mean {}?", key.path);
     }
     return "; `aimeter config init` prints all of them";

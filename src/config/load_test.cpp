@@ -7,6 +7,7 @@ namespace aimeter::config {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 Environment environment(std::map<std::string, std::string> variables) {
   return [variables = std::move(variables)](const std::string& name) -> std::optional<std::string> {
@@ -191,6 +192,43 @@ TEST(Config, KeysWithoutEffectAreAcceptedAndSaid) {
   ASSERT_EQ(settings->warnings.size(), 2U);
   EXPECT_THAT(settings->warnings[0], HasSubstr("performance.cache_ttl"));
   EXPECT_THAT(settings->warnings[1], HasSubstr("prevent_race_conditions"));
+}
+
+TEST(Config, KeysOfALaterVersionAreAcceptedAndSaidWhenTheyAskForSomething) {
+  struct Row {
+    const char* toml;
+    const char* says;
+  };
+  constexpr Row kRows[] = {
+      {"[billing]\noverage_sync_strategy = \"immediate\"", "billing.overage_sync_strategy"},
+      {"[billing]\ncredit_overdraft_allowed = true", "billing.credit_overdraft_allowed"},
+      {"[billing]\npayment_failure_grace_period_days = 0",
+       "billing.payment_failure_grace_period_days"},
+      {"[billing.currency_rates]\nusd_eur = \"0.9\"", "billing.currency_rates"},
+      {"[stripe]\nsecret_key = \"sk_live_secret\"", "stripe.secret_key"},
+      {"[stripe]\nauto_sync_ids = false", "stripe.auto_sync_ids"},
+      {"[logging]\nlog_failures = false", "logging.log_failures"},
+      {"[features]\nsoft_deletes = true", "features.soft_deletes"},
+  };
+  for (const Row& row : kRows) {
+    SCOPED_TRACE(row.toml);
+    const Result<Settings> settings = from_file(row.toml);
+    ASSERT_TRUE(settings) << settings.error().message;
+    ASSERT_EQ(settings->warnings.size(), 1U);
+    EXPECT_THAT(settings->warnings[0], HasSubstr(std::string(row.says) + " has no effect yet: "));
+    EXPECT_THAT(settings->warnings[0], Not(HasSubstr("sk_live")));
+  }
+  const Result<Settings> defaults =
+      from_file("[billing]\noverage_sync_strategy = \"batch\"\n[features]\nsoft_deletes = false\n");
+  ASSERT_TRUE(defaults);
+  EXPECT_TRUE(defaults->warnings.empty()) << "the default asks for nothing";
+}
+
+TEST(Config, ASecretOfAWrongTypeIsNotRepeated) {
+  const Result<Settings> settings = from_file("[stripe]\nsecret_key = [\"sk_live_secret\", 1]");
+  ASSERT_FALSE(settings);
+  EXPECT_THAT(settings.error().message, HasSubstr("stripe.secret_key"));
+  EXPECT_THAT(settings.error().message, Not(HasSubstr("sk_live")));
 }
 
 TEST(Config, ShowNamesEachSourceAndNeverASecret) {

@@ -2,6 +2,7 @@
 // budgets of its usage; nothing is ever taken twice.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 
 #include "base/hash.h"
@@ -17,6 +18,7 @@ struct Core::Difference {
   Money input_cost = {}, output_cost = {}, total_cost = {};
   std::string reason = {}, kind = {}, key = {};  // kind and key of its idempotency key
   std::string price_version = {}, price_model = {};
+  bool prices_it = false;  // takes the provisional mark of its usage away
 };
 
 struct Core::Repriced {
@@ -102,6 +104,7 @@ Result<Settled> Core::adjust_by(const store::Settlement& original, std::int64_t 
                                 Difference difference) {
   store::Settlement settlement = original;
   settlement.flags = store::kAdjustment;
+  if (difference.prices_it) settlement.flags |= store::kProvisional;
   settlement.adjusts = row;
   settlement.usage = std::move(difference.usage);
   settlement.input_cost = std::move(difference.input_cost);
@@ -204,8 +207,12 @@ Result<Core::Repriced> Core::reprice_row(const UsageRecord& row, Run run) {
     output.nanos += one.output_cost.nanos;
     total.nanos += one.total_cost.nanos;
   }
-  if (total.nanos == cost->total_cost.nanos) return Repriced{};
-  Repriced repriced{.what = Repriced::What::changed, .before = total, .after = cost->total_cost};
+  const bool marked = row.unpriced && std::ranges::none_of(before, &UsageRecord::unpriced);
+  const bool same = total.nanos == cost->total_cost.nanos;
+  if (same && !marked) return Repriced{};
+  Repriced repriced{.what = same ? Repriced::What::same : Repriced::What::changed,
+                    .before = total,
+                    .after = cost->total_cost};
   if (run == Run::dry) return repriced;
   Difference difference;
   difference.input_cost = {cost->input_cost.nanos - input.nanos, total.currency};
@@ -214,6 +221,7 @@ Result<Core::Repriced> Core::reprice_row(const UsageRecord& row, Run run) {
   difference.reason = "reprice";
   difference.price_version = cost->price_version;
   difference.price_model = cost->model;
+  difference.prices_it = marked;
   difference.kind = "reprice";
   difference.key = fmt::format("{}:{}", row.id, before.size());
   AIMETER_TRY(const store::Settlement original, settlement(row.account.tenant, row.id));

@@ -24,6 +24,7 @@ Result<Settled> RunningCall::settle(Answered answered) {
                         ? store_repeat(std::move(outcome))
                         : conclude(outcome, core().deps().ledger.settle(
                                                 std::move(held_), std::move(outcome.settlement)));
+  if (is_repeat()) settled.limit = limit_now();
   finish(settled);
   return settled;
 }
@@ -57,9 +58,12 @@ void RunningCall::settle(Answered answered, SettleDone done) {
   if (!begin_settling(done)) return;
   auto outcome = std::make_unique<Outcome>(outcome_of(std::move(answered)));
   if (is_repeat()) {
-    const Settled settled = store_repeat(std::move(*outcome));
-    finish(settled);
-    return done(settled);
+    return limit_now([self = shared_from_this(), settled = store_repeat(std::move(*outcome)),
+                      done = std::move(done)](LimitCheck limit) mutable {
+      settled.limit = std::move(limit);
+      self->finish(settled);
+      done(settled);
+    });
   }
   store::Settlement settlement = std::move(outcome->settlement);
   core().deps().ledger.settle(

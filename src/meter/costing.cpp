@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "pricing/most.h"
 
 namespace aimeter::meter {
 namespace {
@@ -57,6 +58,13 @@ Status check_estimate(const Estimate& expected) {
   return {};
 }
 
+// No call can use more than its model takes. What was learned is of real calls and needs no bound.
+std::int64_t first_tokens(const GuessFrom& from, const CallInfo& info) {
+  const std::int64_t first = from.options.first_estimate_tokens;
+  const PriceBook::Ref& book = from.pin.prices->in_force(from.pin.at);
+  return std::min(first, pricing::max_tokens(*book, info.provider, info.model).value_or(first));
+}
+
 Guess learned_guess(const GuessFrom& from, const Call& call, const CallInfo& info,
                     const TenantId& tenant) {
   Guess guess;
@@ -65,7 +73,7 @@ Guess learned_guess(const GuessFrom& from, const Call& call, const CallInfo& inf
                                           .model = info.model,
                                           .feature = call.feature});
   guess.source = learned ? "learned" : "first";
-  guess.need.tokens = learned ? learned->tokens : from.options.first_estimate_tokens;
+  guess.need.tokens = learned ? learned->tokens : first_tokens(from, info);
   guess.need.tokens_fit = budget::Fit::may_cap;
   CostGuess cost = dearest(from, info, guess.need.tokens);
   guess.priceable = cost.priceable;

@@ -37,7 +37,7 @@ void Facts::settled(const Settled& settled, const ledger::SettleOutcome& outcome
   if (events_.wanted<UsageRecorded>()) events_.publish(UsageRecorded{record});
   if (record.estimated && events_.wanted<UsageEstimated>())
     events_.publish(UsageEstimated{record, std::string(problem)});
-  if (record.unpriced && events_.wanted<UsageProvisional>())
+  if (record.unpriced && !record.adjustment && events_.wanted<UsageProvisional>())
     events_.publish(UsageProvisional{record});
   if (outcome.crossed_approaching && events_.wanted<LimitApproaching>())
     events_.publish(LimitApproaching{record.account, settled.limit});

@@ -55,8 +55,7 @@ Result<Account> account_of_record(const TenantId& tenant, const UsageRecord& rec
 Result<Instant> time_of(const UsageRecord& record, const Options& options, Instant now,
                         Horizon horizon) {
   if (record.occurred_at == Instant()) return now;
-  if (horizon == Horizon::history) return record.occurred_at;
-  if (record.occurred_at < now - options.max_lateness) {
+  if (horizon == Horizon::recent && record.occurred_at < now - options.max_lateness) {
     return bad_input("occurred_at", text_of(record.occurred_at),
                      fmt::format("not before {} (max_lateness); history must be said",
                                  text_of(now - options.max_lateness)));

@@ -120,7 +120,26 @@ Settled RunningCall::conclude(Outcome& outcome, Result<ledger::SettleOutcome> wr
   return settled;
 }
 
-// Counted nowhere; the limit is only looked at where looking cannot block an event loop.
+LimitCheck RunningCall::limit_now() const {
+  const ledger::HoldAsk& ask = prepared_.ask;
+  return core().deps().ledger.check(ask.account, ask.names, {.requests = 0}).value_or(LimitCheck{});
+}
+
+// A hold of nothing loads the account without blocking; after it, also after its refusal, the look
+// finds everything in memory.
+void RunningCall::limit_now(std::move_only_function<void(LimitCheck)> done) {
+  ledger::HoldAsk nothing{
+      .account = prepared_.ask.account, .names = prepared_.ask.names, .need = {.requests = 0}};
+  nothing.expected.account = nothing.account;
+  core().deps().ledger.hold(std::move(nothing), [self = shared_from_this(), done = std::move(done)](
+                                                    Result<budget::Held> held) mutable {
+    if (held) self->core().deps().ledger.release(*std::move(held), "only looked");
+    const bool away = !held && held.error().code == Code::unavailable;
+    done(away ? LimitCheck{} : self->limit_now());
+  });
+}
+
+// Counted nowhere.
 Settled RunningCall::store_repeat(Outcome outcome) {
   Settled settled{.record = std::move(outcome.record), .duplicate = true};
   const Result<ledger::Ledger::Recorded> stored =

@@ -63,6 +63,9 @@ class RunningCall final : public OpenCall, public std::enable_shared_from_this<R
   // Key, estimates and events of a settlement that was written, or could not be.
   [[nodiscard]] Settled conclude(Outcome& outcome, Result<ledger::SettleOutcome> written);
   [[nodiscard]] Settled store_repeat(Outcome outcome);
+  // What is left for the account of a repeat, which holds and counts nothing.
+  [[nodiscard]] LimitCheck limit_now() const;
+  void limit_now(std::move_only_function<void(LimitCheck)> done);  // never blocks
   // Nothing when this caller may settle, else the result of whoever ended the call; waits for it.
   [[nodiscard]] std::optional<Result<Settled>> begin_settling();
   // True when this caller may settle; else `done` gets the result when it is there.

@@ -48,8 +48,8 @@ Status add(UsageTotals& sum, const UsageRecord& record) {
   if (!record.adjustment) {
     ++sum.calls;
     sum.estimated_calls += record.estimated ? 1 : 0;
-    sum.provisional_calls += record.unpriced ? 1 : 0;
   }
+  sum.provisional_calls += store::provisional_of(record);
   if (fits) return {};
   return fail(Code::corrupt, "a sum of usage is out of range");
 }

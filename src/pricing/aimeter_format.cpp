@@ -114,8 +114,17 @@ Result<std::uint64_t> read_at_parent(const Place& model) {
   return bits;
 }
 
+Result<std::optional<std::int64_t>> read_max_tokens(const Place& model) {
+  if (!model.has("max_tokens")) return std::nullopt;
+  AIMETER_TRY(const Place place, model.member("max_tokens"));
+  AIMETER_TRY(const std::int64_t most, place.integer());
+  if (most == 0) return place.refuse("1 or more; left out when it is not known");
+  return most;
+}
+
 Result<Model> read_model(const Place& place, const BookData& data) {
-  AIMETER_CHECK_OK(place.only({"id", "match", "source", "reference", "at_parent", "rows"}));
+  AIMETER_CHECK_OK(
+      place.only({"id", "match", "source", "reference", "at_parent", "max_tokens", "rows"}));
   Model model;
   AIMETER_TRY(model.id, place.string("id"));
   if (model.id.empty() || model.id.size() > kNameBytesMax) {
@@ -129,6 +138,7 @@ Result<Model> read_model(const Place& place, const BookData& data) {
   AIMETER_TRY(model.source, read_source(place, data));
   AIMETER_TRY(model.reference, place.string_or("reference", ""));
   AIMETER_TRY(model.at_parent, read_at_parent(place));
+  AIMETER_TRY(model.max_tokens, read_max_tokens(place));
   AIMETER_TRY(const Place rows, place.member("rows"));
   AIMETER_TRY(const std::vector<Place> items, rows.array());
   for (const Place& item : items) {
@@ -261,6 +271,7 @@ std::string model_json(const Model& model) {
   if (!model.source.empty()) text += member("source", quoted(model.source));
   if (!model.reference.empty()) text += member("reference", quoted(model.reference));
   if (model.at_parent != 0) text += member("at_parent", at_parent_json(model.at_parent));
+  if (model.max_tokens) text += member("max_tokens", std::to_string(*model.max_tokens));
   std::string rows;
   for (const Row& row : model.rows) rows += (rows.empty() ? "" : ", ") + row_json(row);
   return text + member("rows", "[" + rows + "]") + "}";

@@ -6,6 +6,8 @@
 #include <algorithm>
 
 #include "aimeter/pricing.h"
+#include "pricing/book.h"
+#include "pricing/most.h"
 
 namespace aimeter {
 namespace {
@@ -100,6 +102,53 @@ TEST(GenaiPrices, tiers_dates_hours_and_rules_mean_what_the_format_says) {
   EXPECT_EQ(imported.book->resolve("my-acme", "chat-2026").value_or(""), "chat");
   EXPECT_EQ(imported.book->resolve("acme", "chat-20260").value_or(""), "");
   EXPECT_EQ(imported.book->resolve("acme", "o").value_or(""), "o");
+}
+
+TEST(GenaiPrices, the_context_window_is_the_most_of_one_call) {
+  const ImportedBook imported = read(kGenai, BookFormat::genai_prices);
+  const auto& models = imported.book->data().providers.at(0).models;
+  EXPECT_EQ(models.at(0).max_tokens, 1'000);
+  EXPECT_EQ(models.at(1).max_tokens, std::nullopt) << "unknown is not zero";
+  const auto again = PriceBook::import(imported.book->to_document(), {});
+  ASSERT_TRUE(again) << again.error().message;
+  EXPECT_EQ(again->book->data().providers.at(0).models.at(0).max_tokens, 1'000);
+}
+
+TEST(Most, is_told_by_the_provider_that_is_named_else_by_those_it_falls_back_to) {
+  constexpr std::string_view kBook =
+      R"({"format": "aimeter-prices/1", "version": "v", "providers": [
+   {"id": "host", "fallback": ["maker"], "models": [
+    {"id": "own", "max_tokens": 100, "rows": []}, {"id": "unsaid", "rows": []}]},
+   {"id": "maker", "aliases": ["made"], "models": [
+    {"id": "own", "max_tokens": 7, "rows": []},
+    {"id": "both", "match": {"starts_with": "both"}, "max_tokens": 300, "rows": []}]}]})";
+  const ImportedBook imported = read(kBook, BookFormat::aimeter);
+  const auto most = [&](std::string_view provider, std::string_view model) {
+    return pricing::max_tokens(*imported.book, provider, model);
+  };
+  EXPECT_EQ(most("host", "own"), 100);
+  EXPECT_EQ(most("maker", "own"), 7);
+  EXPECT_EQ(most("made", "own"), 7);
+  EXPECT_EQ(most("host", "both-2026"), 300);
+  EXPECT_EQ(most("host", "unsaid"), std::nullopt);
+  EXPECT_EQ(most("host", "other"), std::nullopt);
+  EXPECT_EQ(most("host", ""), std::nullopt);
+}
+
+TEST(Litellm, both_sides_together_are_the_most_of_one_call) {
+  constexpr std::string_view kSides = R"({
+   "both": {"litellm_provider": "x", "input_cost_per_token": 1e-06, "max_input_tokens": 1000,
+            "max_output_tokens": 200.0, "max_tokens": 200},
+   "window": {"litellm_provider": "x", "input_cost_per_token": 1e-06, "max_input_tokens": 5000},
+   "answer": {"litellm_provider": "x", "input_cost_per_token": 1e-06, "max_output_tokens": 200},
+   "words": {"litellm_provider": "x", "input_cost_per_token": 1e-06, "max_input_tokens": "many"},
+   "nothing": {"litellm_provider": "x", "input_cost_per_token": 1e-06}})";
+  const ImportedBook imported = read(kSides, BookFormat::litellm);
+  const auto& models = imported.book->data().providers.at(0).models;
+  ASSERT_EQ(models.size(), 5U);
+  EXPECT_EQ(models[0].max_tokens, 1'200);
+  EXPECT_EQ(models[1].max_tokens, 5'000);
+  for (std::size_t i = 2; i < 5; ++i) EXPECT_EQ(models[i].max_tokens, std::nullopt) << models[i].id;
 }
 
 TEST(GenaiPrices, an_empty_price_is_free_only_where_the_file_says_free) {

@@ -147,12 +147,22 @@ Result<std::string> read_rows(const Place& place, Model& model) {
   return std::string();
 }
 
+// What the model can keep in view, which is what one call can use of it.
+Result<std::optional<std::int64_t>> read_context_window(const Place& model) {
+  if (!model.has("context_window")) return std::nullopt;
+  AIMETER_TRY(const Place window, model.member("context_window"));
+  if (window.is(Json::Kind::null)) return std::nullopt;
+  AIMETER_TRY(const std::int64_t tokens, window.integer());
+  return tokens > 0 ? std::optional(tokens) : std::nullopt;
+}
+
 Status read_model(const Place& place, Provider& provider, Reading& reading) {
   ++reading.entries;
   Model model{.at_parent = all_parts(), .source = "genai-prices"};
   AIMETER_TRY(model.id, place.string("id"));
   AIMETER_TRY(const Place match, place.member("match"));
   AIMETER_TRY(model.match, read_rule(match));
+  AIMETER_TRY(model.max_tokens, read_context_window(place));
   AIMETER_TRY(const std::string unknown, read_rows(place, model));
   if (!unknown.empty()) {
     reading.skipped.push_back({provider.id + "/" + model.id,

@@ -188,6 +188,22 @@ std::vector<Row> Entry::rows() {
   return rows;
 }
 
+// Of chat models the file gives both sides, or only the input's, which the window then is. Its
+// values are written by many hands: what is no whole number says nothing.
+std::optional<std::int64_t> max_tokens_of(const Json& entry) {
+  const auto count = [&](std::string_view name) -> std::int64_t {
+    const Json* value = entry.find(name);
+    if (value == nullptr || value->kind() != Json::Kind::number) return 0;
+    return Place(*value, std::string(name)).integer().value_or(0);
+  };
+  const std::int64_t input = count("max_input_tokens");
+  std::int64_t both = 0;
+  if (input == 0 || __builtin_add_overflow(input, count("max_output_tokens"), &both)) {
+    return std::nullopt;
+  }
+  return both;
+}
+
 // Places models into providers, in the order of the file.
 class Catalogue {
  public:
@@ -223,6 +239,7 @@ class Catalogue {
                      Entry& entry) {
     Model model{.rows = entry.rows(), .at_parent = kAtParent, .source = "litellm"};
     AIMETER_TRY(model.reference, place.string_or("source", ""));
+    model.max_tokens = max_tokens_of(place.json());
     const LitellmProvider names = litellm_provider(litellm);
     Provider& provider = provider_of(names);
     // "together_ai/meta-llama/X" is called "meta-llama/X" at the provider itself.

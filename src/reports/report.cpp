@@ -127,7 +127,7 @@ bool has(const Query& query, GroupBy group) {
                              .input_tokens = record.usage.input_tokens.count,
                              .cached_input_tokens = record.usage.cached_input_tokens.count,
                              .output_tokens = record.usage.output_tokens.count,
-                             .provisional_calls = record.unpriced ? 1 : 0,
+                             .provisional_calls = store::provisional_of(record),
                              .estimated_calls = record.estimated ? 1 : 0,
                              .cost_nanos = record.total_cost.nanos,
                              .currency = record.total_cost.currency}}));

@@ -168,10 +168,10 @@ RollupRow cell_of(const Settlement& settlement) {
   cell.cached_input_tokens = settlement.usage.cached_input_tokens.count;
   cell.output_tokens = settlement.usage.output_tokens.count;
   cell.cost_nanos = settlement.total_cost.nanos;
+  cell.provisional = provisional_of(settlement.flags);
   if (has(settlement, kAdjustment)) return cell;
   cell.calls = 1;
   cell.estimated = has(settlement, kEstimated) ? 1 : 0;
-  cell.provisional = has(settlement, kProvisional) ? 1 : 0;
   return cell;
 }
 

@@ -36,6 +36,16 @@ struct Cursor {  // the last row that was given
 // No user and meta, from and to on bucket borders.
 [[nodiscard]] Status check(const RollupFilter& filter);
 [[nodiscard]] bool matches(const RollupFilter& filter, const RollupRow& cell);
+// What a row adds to the number of provisional calls. An adjustment with the mark is the price of a
+// call that had none: it takes the call out of them again.
+[[nodiscard]] constexpr std::int64_t provisional_of(std::uint32_t flags) {
+  if ((flags & kProvisional) == 0) return 0;
+  return (flags & kAdjustment) != 0 ? -1 : 1;
+}
+[[nodiscard]] inline std::int64_t provisional_of(const UsageRecord& record) {
+  return provisional_of((record.unpriced ? kProvisional : 0U) |
+                        (record.adjustment ? kAdjustment : 0U));
+}
 // The cell that a settlement adds to the roll-ups, with account, names, currency and bucket. An
 // adjustment is no call.
 [[nodiscard]] RollupRow cell_of(const Settlement& settlement);

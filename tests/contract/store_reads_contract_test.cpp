@@ -290,6 +290,23 @@ TEST_P(ReadsContract, RollUpsAreTheSumsOfTheirRows) {
   EXPECT_EQ(all[1].tenants, 2);
 }
 
+TEST_P(ReadsContract, ItsPriceTakesACallOutOfTheProvisionalOnes) {
+  Feeder engine(store());
+  Settlement unpriced = call_of(acme_, 4);
+  unpriced.flags = kProvisional;
+  engine.apply({unpriced, unpriced, call_of(acme_, 4)});
+  EXPECT_EQ(rollups({}).at(0).provisional, 2);
+  const std::int64_t first = row_id(engine.ref.engine, 1);
+  engine.apply(adjustment_of(unpriced, first, 0));
+  EXPECT_EQ(rollups({}).at(0).provisional, 2) << "any other correction leaves the mark";
+  Settlement price = adjustment_of(unpriced, first, 0);
+  price.flags |= kProvisional;
+  engine.apply(price);
+  EXPECT_EQ(rollups({}).at(0).provisional, 1);
+  EXPECT_EQ(rollups({}).at(0).calls, 3);
+  expect_verified(store());
+}
+
 TEST_P(ReadsContract, RollUpsAreGroupedAsAsked) {
   Feeder engine(store());
   Settlement claude = call_of(acme_, 3);

@@ -14,7 +14,11 @@ cmake -S "$source_dir/tests/install" -B "$folder/build" -G Ninja -DCMAKE_BUILD_T
 cmake --build "$folder/build" >"$folder/build.log" 2>&1 || { cat "$folder/build.log"; exit 1; }
 
 expect() { [ "$2" = "$1" ] || { echo "expected \"$1\", got \"$2\""; exit 1; }; }
-expect "0.00015 2026-07-01T00:00:00Z invalid_argument" "$("$folder/build/consumer")"
+expect "0.00015 2026-07-01T00:00:00Z invalid_argument
+1 call, 1500 tokens, 0.00036 usd" "$("$folder/build/consumer" "$folder/usage.db")"
+# The program reads what the host's own program has written.
+reported=$("$folder/prefix/bin/aimeter" report --json --from 2020-01-01 --to 9000-01-01 --store "sqlite:$folder/usage.db")
+case "$reported" in *'"calls":1,'*'"cost":"0.00036"'*) ;; *) echo "reported: $reported"; exit 1 ;; esac
 version=$("$folder/prefix/bin/aimeter" --version)
 case "$version" in "aimeter "[0-9]*) ;; *) echo "no version: $version"; exit 1 ;; esac
 

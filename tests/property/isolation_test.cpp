@@ -17,6 +17,7 @@
 #include "aimeter/testing.h"
 #include "base/hash.h"
 #include "drivers/builtin.h"
+#include "tenancy/api_key.h"
 
 namespace aimeter {
 namespace {
@@ -53,7 +54,13 @@ struct Row {
   std::int64_t input = 0, output = 0, adjusts = 0;
   bool duplicate = false;
 };
-struct Box {  // one tenant
+struct Key {
+  std::string text = {};
+  bool revoked = false;
+  Instant expires_at = {};
+};
+struct Box {                                 // one tenant
+  std::map<std::string, Key> api_keys = {};  // by id
   std::vector<Row> rows = {};
   std::map<std::string, std::int64_t> plans = {};  // private: slug -> limit
   std::map<Billable, std::string> subscribed = {};
@@ -90,7 +97,10 @@ std::string text(const UsageRecord& record) {
 class World {
  public:
   World(std::string dsn, std::uint64_t seed) : dsn_(std::move(dsn)), random_(seed) {
-    OpenOptions options{.clock = &clock_};
+    store_ = dsn_ == "memory:" ? store::make_memory_store(clock_)
+                               : drivers::open_store(dsn_, {.clock = &clock_}).value();
+    OpenOptions options{.clock = &clock_, .tenant_resolver = "api_key", .tenant_required = false};
+    options.ports.store = store_.get();
     ConfiguredPrice price = ConfiguredPrice::parse("price", "0.0025", "0.010").value();
     price.provider = "trace";
     price.model = "fixed";
@@ -112,7 +122,7 @@ class World {
     clock_.advance(kSecond);
     tenant_ = pick(kTenants);
     limit_events_.clear();
-    switch (below(14)) {
+    switch (below(17)) {
       case 0:
         return subscribe();
       case 1:
@@ -132,6 +142,12 @@ class World {
       case 8:
       case 9:
         return record();
+      case 14:
+        return create_key();
+      case 15:
+        return below(4) == 0 ? revoke_key() : list_keys();
+      case 16:
+        return use_a_key();
       default:
         return call();
     }
@@ -156,6 +172,7 @@ class World {
     EXPECT_GT(events, 0);
     EXPECT_TRUE(engine_->drain());
     engine_.reset();
+    store_.reset();
     if (dsn_ == "memory:") return;
     const auto store = drivers::open_store(dsn_, {}).value();
     const auto verified = store->verify([](std::int64_t, std::int64_t) { return true; });
@@ -532,9 +549,115 @@ class World {
     }
   }
 
+  // ---- API keys: their ids are in every tenant's hands, their secrets are not
+
+  // A key of anybody: most are another tenant's.
+  std::pair<std::string, std::string> any_key() {
+    const std::string& whose = pick(kTenants);
+    const std::map<std::string, Key>& keys = boxes_[whose].api_keys;
+    if (keys.empty()) return {whose, ""};
+    return {whose, std::next(keys.begin(), below(static_cast<std::int64_t>(keys.size())))->first};
+  }
+  [[nodiscard]] bool is_active(const Key& key) const {
+    return !key.revoked && clock_.now() < key.expires_at;
+  }
+
+  void create_key() {
+    const tenancy::NewApiKey made = tenancy::make_api_key();
+    store::ApiKeyRow row{.id = made.id,
+                         .tenant = tenant_,
+                         .name = "backend",
+                         .secret_sha256 = made.secret_sha256,
+                         .scopes = {"meter", "read", "act_as_tenant", "admin"},
+                         .created_at = clock_.now(),
+                         .expires_at = clock_.now() + std::chrono::seconds(1 + below(2'000))};
+    ASSERT_TRUE(store_->change({store::PutApiKey{row}, "test"}));
+    box().api_keys[made.id] = {.text = made.text, .expires_at = *row.expires_at};
+    // Under another tenant's id it must not take that key's place.
+    const auto [whose, id] = any_key();
+    if (id.empty() || whose == tenant_) return;
+    row.id = id;
+    const auto taken = store_->change({store::PutApiKey{row}, "test"});
+    EXPECT_FALSE(taken) << "\"" << tenant_ << "\" took the key of \"" << whose << "\"";
+    EXPECT_EQ(store_->find_api_key(id).value()->tenant, whose);
+  }
+
+  void revoke_key() {
+    const auto [whose, id] = any_key();
+    if (id.empty()) return;
+    SCOPED_TRACE(fmt::format("\"{}\" revokes key {} of \"{}\"", tenant_, id, whose));
+    const auto done = store_->change({store::RevokeApiKey{{tenant_}, id}, "test"});
+    ASSERT_EQ(done.has_value(), whose == tenant_);
+    if (whose == tenant_) {
+      box().api_keys[id].revoked = true;
+    } else {
+      EXPECT_EQ(done.error().code, Code::not_found) << done.error().message;
+    }
+  }
+
+  void list_keys() {
+    std::map<std::string, bool> seen, expected;
+    const auto keys = store_->api_keys(TenantId{tenant_});
+    ASSERT_TRUE(keys) << keys.error().message;
+    for (const store::ApiKeyRow& key : *keys) {
+      EXPECT_EQ(key.tenant, tenant_);
+      seen[key.id] = key.revoked_at.has_value();
+    }
+    for (const auto& [id, key] : box().api_keys) expected[id] = key.revoked;
+    EXPECT_EQ(seen, expected) << "keys of \"" << tenant_ << "\"";
+  }
+
+  // A request with a key is its owner's, whoever sends it and whatever else it says.
+  void use_a_key() {
+    const auto [whose, id] = any_key();
+    if (id.empty()) return;
+    const Key& key = boxes_[whose].api_keys.at(id);
+    const auto [other, other_id] = any_key();
+    const bool mixed = !other_id.empty() && other_id != id && below(3) == 0;
+    std::string text = key.text;
+    if (mixed) text.replace(text.find(id), id.size(), other_id);  // another's id, this secret
+    Context context;
+    context.header = [&](std::string_view name) -> std::optional<std::string> {
+      if (name == "Authorization") return "Bearer " + text;
+      if (name == "X-Tenant") return other;
+      return std::nullopt;
+    };
+    SCOPED_TRACE(fmt::format("key {} of \"{}\"{}", id, whose, mixed ? ", mixed" : ""));
+    const auto resolved = engine_->resolve_tenant(context);
+    Row row{.billable = {"team", "9"}, .user = "u", .feature = "chat", .input = 1, .output = 1};
+    const auto reply = engine_->meter(context)
+                           .for_user(row.user)
+                           .billable(row.billable)
+                           .using_provider("trace", "fixed")
+                           .feature(row.feature)
+                           .with_manual_usage({.input_tokens = {1}, .output_tokens = {1}})
+                           .call([] {});
+    if (mixed || !is_active(key)) {
+      ASSERT_FALSE(resolved);
+      EXPECT_EQ(resolved.error().code, Code::unauthenticated) << resolved.error().message;
+      ASSERT_FALSE(reply);
+      EXPECT_EQ(reply.error().code, Code::unauthenticated) << reply.error().message;
+      return;
+    }
+    ASSERT_TRUE(resolved) << resolved.error().message;
+    EXPECT_EQ(resolved->value_or(TenantId{}).text, whose);
+    tenant_ = whose;
+    const std::optional<std::int64_t> most = limit(row.billable);
+    if (most && box().used(row.billable) + 2 > *most) {
+      ASSERT_FALSE(reply);
+      EXPECT_EQ(reply.error().code, Code::quota_exceeded) << reply.error().message;
+      return;
+    }
+    ASSERT_TRUE(reply) << reply.error().message;
+    EXPECT_EQ(reply->record().account.tenant.text, whose);
+    row.id = reply->record().id;
+    box().rows.push_back(row);
+  }
+
   std::string dsn_;
   std::mt19937_64 random_;
   testing::ManualClock clock_{testing::TestEngine::default_start()};
+  std::unique_ptr<store::Store> store_;
   std::optional<Engine> engine_;
   std::vector<Listener> listeners_;
   std::string tenant_;

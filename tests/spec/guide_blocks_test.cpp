@@ -1,8 +1,9 @@
-// A guide that has an example of its name (docs/guides/a-b.md, examples/a_b.cpp) quotes it: every
-// C++ block of the guide stands in the example, line by line.
+// Every guide and the README have an example of their name (docs/guides/a-b.md, examples/a_b.cpp),
+// which ctest runs: every C++ block of the page stands in the example, line by line.
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cctype>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -41,24 +42,31 @@ std::vector<Lines> blocks_of(const Lines& guide) {
 
 TEST(Guides, every_block_is_part_of_the_example_that_runs) {
   const std::filesystem::path root(AIMETER_SOURCE_DIR);
-  int guides = 0, blocks = 0;
+  std::vector<std::filesystem::path> pages = {root / "README.md"};
   for (const auto& entry : std::filesystem::directory_iterator(root / "docs/guides")) {
-    std::string name = entry.path().stem().string();
-    std::ranges::replace(name, '-', '_');
+    pages.push_back(entry.path());
+  }
+  std::size_t blocks = 0;
+  for (const std::filesystem::path& page : pages) {
+    std::string name = page.stem().string();
+    std::ranges::transform(name, name.begin(), [](unsigned char c) {
+      return c == '-' ? '_' : static_cast<char>(std::tolower(c));
+    });
+    std::ifstream page_file(page);
+    const std::vector<Lines> quoted = blocks_of(lines_of(page_file));
+    EXPECT_FALSE(quoted.empty()) << page << " shows no code";
     std::ifstream example_file(root / "examples" / (name + ".cpp"));
-    if (!example_file) continue;
-    std::ifstream guide_file(entry.path());
+    ASSERT_TRUE(example_file) << page << " has no examples/" << name << ".cpp";
     const Lines example = lines_of(example_file);
-    ++guides;
-    for (const Lines& block : blocks_of(lines_of(guide_file))) {
+    for (const Lines& block : quoted) {
       ++blocks;
       ASSERT_FALSE(block.empty());
       EXPECT_FALSE(std::ranges::search(example, block).empty())
-          << entry.path() << ": not in the example: " << block.front();
+          << page << ": not in the example: " << block.front();
     }
   }
-  EXPECT_GE(guides, 1);
-  EXPECT_GE(blocks, 14);
+  EXPECT_GE(pages.size(), 3U);
+  EXPECT_GE(blocks, 18U);
 }
 
 }  // namespace

@@ -139,7 +139,7 @@ Status Audit::one_row(const Query& query) {
                     .output = query.integer(9),
                     .cost = query.integer(10),
                     .estimated = is_call && (flags & store::kEstimated) != 0 ? 1 : 0,
-                    .provisional = is_call && (flags & store::kProvisional) != 0 ? 1 : 0});
+                    .provisional = store::provisional_of(static_cast<std::uint32_t>(flags))});
   const std::string_view bytes = query.bytes(13);
   base::Key16 key{};
   if (bytes.size() != key.size()) return {};

@@ -290,7 +290,7 @@ Status Batch::row_of(const Line& line, const Settlement& row) {
   add(sums.output, pending.output);
   add(sums.cost, pending.cost);
   add(sums.estimated, is_call && (line.flags & store::kEstimated) != 0 ? 1 : 0);
-  add(sums.provisional, is_call && (line.flags & store::kProvisional) != 0 ? 1 : 0);
+  add(sums.provisional, store::provisional_of(line.flags));
   if (fits) return {};
   connection_.note_row_error();
   return fail(Code::invalid_argument, "a roll-up is out of range");

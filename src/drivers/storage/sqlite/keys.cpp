@@ -129,7 +129,7 @@ Status Keys::finish(std::int64_t now) {
   AIMETER_CHECK_OK(run(
       connection_, "UPDATE ai_key_tables SET keys = keys + ?2, newest_at = ?3 WHERE number = ?1",
       tables_.front(), added_, now));
-  if (count_ + added_ >= kKeysPerTable) AIMETER_CHECK_OK(open_table(tables_.front() + 1, now));
+  if (count_ + added_ >= per_table_) AIMETER_CHECK_OK(open_table(tables_.front() + 1, now));
   busy_ = added_ >= kBusyKeys;
   added_ = 0;
   return {};

@@ -39,7 +39,8 @@ struct NewKey {
 
 class Keys {
  public:
-  explicit Keys(Connection& connection) : connection_(connection) {}
+  explicit Keys(Connection& connection, std::int64_t per_table = kKeysPerTable)
+      : connection_(connection), per_table_(per_table) {}
 
   // Reads which tables there are. First in each transaction that uses keys.
   [[nodiscard]] Status begin();
@@ -70,6 +71,7 @@ class Keys {
   [[nodiscard]] Status learn_a_slice();
 
   Connection& connection_;
+  const std::int64_t per_table_;
   std::vector<std::int64_t> tables_;  // newest first
   std::int64_t count_ = 0, added_ = 0;
   bool busy_ = false;        // the last transaction brought many keys: the filter is worth its room

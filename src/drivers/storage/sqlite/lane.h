@@ -19,8 +19,8 @@
 namespace aimeter::drivers::sqlite {
 
 struct Lane {
-  explicit Lane(std::unique_ptr<Connection> opened)
-      : connection(std::move(opened)), names(*connection), keys(*connection) {}
+  Lane(std::unique_ptr<Connection> opened, std::int64_t keys_per_table)
+      : connection(std::move(opened)), names(*connection), keys(*connection, keys_per_table) {}
   std::unique_ptr<Connection> connection;
   Names names;
   Keys keys;

@@ -66,9 +66,9 @@ Status check_path(base::Files& files, const std::string& path) {
   return check_file(files, path);
 }
 
-Result<std::unique_ptr<Lane>> open_lane(const Database& database) {
+Result<std::unique_ptr<Lane>> open_lane(const Database& database, const Tuning& tuning) {
   AIMETER_TRY(auto connection, Connection::open(database, Access::write));
-  return std::make_unique<Lane>(std::move(connection));
+  return std::make_unique<Lane>(std::move(connection), tuning.keys_per_table);
 }
 
 }  // namespace
@@ -97,7 +97,8 @@ Result<Pool::Use> Pool::take() {
 }
 
 Result<std::unique_ptr<store::Store>> SqliteStore::open(const std::string& path,
-                                                        const store::StoreOptions& options) {
+                                                        const store::StoreOptions& options,
+                                                        const Tuning& tuning) {
   base::Files& files = options.disk.files != nullptr ? *options.disk.files : base::system_files();
   AIMETER_CHECK_OK(check_path(files, path));
   const Clock& clock = options.clock != nullptr ? *options.clock : system_clock();
@@ -107,9 +108,9 @@ Result<std::unique_ptr<store::Store>> SqliteStore::open(const std::string& path,
                                               : WriterLock::of_threads(path));
   std::unique_ptr<SqliteStore> store(new SqliteStore(database, clock, std::move(lock)));
   AIMETER_TRY(const WriterTurn turn, WriterTurn::take(*store->lock_));
-  AIMETER_TRY(store->control_lane_, open_lane(database));
+  AIMETER_TRY(store->control_lane_, open_lane(database, tuning));
   AIMETER_CHECK_OK(migrate(*store->control_lane_->connection, options, clock));
-  AIMETER_TRY(store->apply_lane_, open_lane(database));
+  AIMETER_TRY(store->apply_lane_, open_lane(database, tuning));
   return store;
 }
 

@@ -45,10 +45,15 @@ class Pool {
   std::vector<std::unique_ptr<Connection>> idle_;  // guarded by mutex_
 };
 
+// What only tests set.
+struct Tuning {
+  std::int64_t keys_per_table = kKeysPerTable;
+};
+
 class SqliteStore final : public store::Store {
  public:
   [[nodiscard]] static Result<std::unique_ptr<store::Store>> open(
-      const std::string& path, const store::StoreOptions& options);
+      const std::string& path, const store::StoreOptions& options, const Tuning& tuning = {});
 
   Result<store::Applied> apply(store::EngineRef engine, store::Seq prev,
                                std::span<const store::Settlement> batch, store::Sync sync) override;

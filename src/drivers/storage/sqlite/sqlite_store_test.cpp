@@ -19,10 +19,18 @@ class SqliteStoreTest : public ScratchFile {
   void write_file(std::string_view bytes) {
     std::ofstream(path_, std::ios::binary | std::ios::trunc) << bytes;
   }
+  [[nodiscard]] std::string bytes_of_file() const {
+    std::ifstream file(path_, std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), {}};
+  }
+  // Refused, and the file is to the byte what it was.
   void expect_refused(Code code, std::string_view word,
                       StoreOptions::Migrate migrate = StoreOptions::Migrate::apply) {
+    const bool was_there = std::filesystem::is_regular_file(path_);
+    const std::string before = was_there ? bytes_of_file() : std::string();
     const auto store = open(migrate);
     ASSERT_FALSE(store);
+    EXPECT_TRUE(!was_there || bytes_of_file() == before) << "the file was changed";
     EXPECT_EQ(store.error().code, code) << store.error().message;
     EXPECT_NE(store.error().message.find(word), std::string::npos) << store.error().message;
     EXPECT_NE(store.error().message.find(path_), std::string::npos) << store.error().message;
