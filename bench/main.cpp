@@ -1,96 +1,62 @@
 // aimeter-bench [NAME...]: one JSON object per line and scenario; none named: all.
+// aimeter-bench --sweep: one JSON object per point of the charts.
 #include <fmt/format.h>
-#include <sys/utsname.h>
 
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
-#include <fstream>
 #include <span>
 #include <string>
 #include <string_view>
-#include <thread>
 #include <vector>
 
-#include "aimeter/time.h"
+#include "bench/json.h"
 #include "bench/scenario.h"
+#include "bench/sweep.h"
 
 namespace aimeter::bench {
 namespace {
 
-struct Scenario {
-  std::string_view name;
-  Result<Figure> (*run)();
-};
-constexpr Scenario kScenarios[] = {
-    {"hold_hot", hold_hot},
-    {"extract_1k", extract_1k},
-    {"durable_64t_keys", durable_64t_keys},
-};
-
 constexpr double kSecondsDefault = 20, kSecondsMax = 3'600;
+constexpr int kRunsDefault = 3, kRunsMax = 99;
+constexpr double kRowsDefault = 5'000'000, kRowsMax = 1e9;
 
-std::string environment(const char* name) {
-  const char* value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe): nobody sets it
-  return value == nullptr ? std::string() : std::string(value);
+double number_from(const char* name, double otherwise, double most) {
+  const char* text = std::getenv(name);  // NOLINT(concurrency-mt-unsafe): nobody sets it
+  const double number = text == nullptr ? 0 : std::strtod(text, nullptr);
+  return number > 0 ? std::min(number, most) : otherwise;
 }
 
-// "2 x Intel(R) Xeon(R) ..., Linux 6.1.0"
-std::string machine() {
-  std::string model = "unknown processor";
-  std::ifstream about("/proc/cpuinfo");
-  for (std::string line; std::getline(about, line);) {
-    if (!line.starts_with("model name")) continue;
-    model = line.substr(std::min(line.size(), line.find(':') + 2));
-    break;
-  }
-  utsname system{};
-  uname(&system);
-  return fmt::format("{} x {}, Linux {}", std::thread::hardware_concurrency(), model,
-                     static_cast<const char*>(system.release));
-}
-
-std::string quoted(std::string_view text) {
-  std::string json = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') json += '\\';
-    json += static_cast<unsigned char>(c) < ' ' ? ' ' : c;
-  }
-  return json + '"';
-}
-
-std::string optional_field(std::string_view name, const std::optional<double>& value) {
-  return value ? fmt::format(R"(, "{}": {:.4g})", name, *value) : std::string();
-}
-
-std::string json_of(std::string_view name, const Figure& figure) {
-  const std::string commit = environment("AIMETER_COMMIT");
-  return fmt::format(
-      R"({{"name": {}, "ours": {:.6g}, "unit": {}, "baseline": {}, "baseline_value": {:.6g}, )"
-      R"("ratio": {:.3f}{}{}{}, "must": null, "met": null, "machine": {}, "date": {}, )"
-      R"("commit": {}}})",
-      quoted(name), figure.ours, quoted(figure.unit), quoted(figure.baseline),
-      figure.baseline_value, figure.ours / figure.baseline_value,
-      optional_field("p50_ms", figure.p50_ms), optional_field("p99_ms", figure.p99_ms),
-      optional_field("cpu_us", figure.cpu_us), quoted(machine()),
-      quoted(text_of(system_clock().now())), quoted(commit.empty() ? "unknown" : commit));
+void print(const std::string& line) {
+  fmt::print("{}\n", line);
+  std::fflush(stdout);
 }
 
 bool is_wanted(std::span<const std::string_view> wanted, std::string_view name) {
   return wanted.empty() || std::ranges::find(wanted, name) != wanted.end();
 }
 
-int run(std::span<const std::string_view> wanted) {
+bool all_known(std::span<const std::string_view> wanted) {
   for (const std::string_view name : wanted) {
-    if (std::ranges::find(kScenarios, name, &Scenario::name) != std::ranges::end(kScenarios)) {
-      continue;
-    }
+    if (std::ranges::find(scenarios(), name, &Scenario::name) != scenarios().end()) continue;
     say(fmt::format("{}: no such scenario; there are:", name));
-    for (const Scenario& scenario : kScenarios) say(fmt::format("  {}", scenario.name));
-    return 2;
+    for (const Scenario& scenario : scenarios()) say(fmt::format("  {}", scenario.name));
+    return false;
   }
+  return true;
+}
+
+int run_sweep() {
+  const Status done = sweep([](const Point& point) { print(json_of(point)); });
+  if (!done) say(fmt::format("sweep: {}", done.error().message));
+  return done ? 0 : 1;
+}
+
+int run(std::span<const std::string_view> wanted) {
+  if (wanted.size() == 1 && wanted[0] == "--sweep") return run_sweep();
+  if (!all_known(wanted)) return 2;
   int failed = 0;
-  for (const Scenario& scenario : kScenarios) {
+  for (const Scenario& scenario : scenarios()) {
     if (!is_wanted(wanted, scenario.name)) continue;
     const Result<Figure> figure = scenario.run();
     if (!figure) {
@@ -98,8 +64,8 @@ int run(std::span<const std::string_view> wanted) {
       failed = 1;
       continue;
     }
-    fmt::print("{}\n", json_of(scenario.name, *figure));
-    std::fflush(stdout);
+    if (!figure->invalid.empty()) say(fmt::format("{}: {}", scenario.name, figure->invalid));
+    print(json_of(scenario, *figure));
   }
   return failed;
 }
@@ -107,9 +73,18 @@ int run(std::span<const std::string_view> wanted) {
 }  // namespace
 
 double seconds_to_run() {
-  const std::string text = environment("AIMETER_BENCH_SECONDS");
-  const double seconds = std::strtod(text.c_str(), nullptr);
-  return seconds > 0 ? std::min(seconds, kSecondsMax) : kSecondsDefault;
+  return number_from("AIMETER_BENCH_SECONDS", kSecondsDefault, kSecondsMax);
+}
+
+int runs_to_take() {
+  const int runs = static_cast<int>(number_from("AIMETER_BENCH_RUNS", kRunsDefault, kRunsMax));
+  return std::max(1, runs - (runs % 2 == 0 ? 1 : 0));  // odd: one of them is the median
+}
+
+std::int64_t rows_to_fill() {
+  constexpr std::int64_t kRowsMin = 10'000;
+  return std::max(kRowsMin, static_cast<std::int64_t>(
+                                number_from("AIMETER_BENCH_ROWS", kRowsDefault, kRowsMax)));
 }
 
 const std::string& answer_of_1k() {

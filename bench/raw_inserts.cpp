@@ -87,9 +87,19 @@ Result<std::size_t> column(sqlite3_stmt* statement, std::string_view name) {
   return fail(Code::failed_precondition, fmt::format("ai_usages has no column {}", name));
 }
 
-Result<Patterns> read_patterns(const std::string& file) {
+Result<std::string> key_table_of(sqlite3* database) {
+  AIMETER_TRY(const Statement table,
+              prepare(database, "SELECT sql FROM sqlite_master WHERE name = 'ai_keys_seen_1'"));
+  if (sqlite3_step(table.get()) != SQLITE_ROW) {
+    return fail(Code::failed_precondition, "there is no table of keys to copy");
+  }
+  return std::string(reinterpret_cast<const char*>(sqlite3_column_text(table.get(), 0)));
+}
+
+Result<Patterns> read_patterns(const std::string& file, Keys keys) {
   AIMETER_TRY(const Database database, open_database(file));
-  AIMETER_TRY(const Statement read, prepare(database.get(), "SELECT * FROM ai_usages LIMIT ?1"));
+  AIMETER_TRY(const Statement read,
+              prepare(database.get(), "SELECT * FROM ai_usages ORDER BY id DESC LIMIT ?1"));
   Patterns found;
   AIMETER_TRY(found.id, column(read.get(), "id"));
   AIMETER_TRY(found.tenant, column(read.get(), "tenant"));
@@ -107,22 +117,19 @@ Result<Patterns> read_patterns(const std::string& file) {
     found.rows.push_back(std::move(row));
   }
   if (code != SQLITE_DONE) return failure(database.get());
-  AIMETER_TRY(
-      const Statement table,
-      prepare(database.get(), "SELECT sql FROM sqlite_master WHERE name = 'ai_keys_seen_1'"));
-  if (found.rows.empty() || sqlite3_step(table.get()) != SQLITE_ROW) {
-    return fail(Code::failed_precondition, file + ": has no rows with keys to copy");
+  if (found.rows.empty()) return fail(Code::failed_precondition, file + ": has no rows to copy");
+  if (keys == Keys::fresh) {
+    AIMETER_TRY(found.key_table, key_table_of(database.get()));
   }
-  found.key_table = reinterpret_cast<const char*>(sqlite3_column_text(table.get(), 0));
   return found;
 }
 
 class Writer {
  public:
-  static Result<Writer> open(const std::string& file, Patterns patterns) {
-    AIMETER_TRY(Database database, open_database(file));
+  static Result<Writer> open(const RawRun& run, Patterns patterns) {
+    AIMETER_TRY(Database database, open_database(run.file));
     AIMETER_CHECK_OK(run_script(database.get(), kPragmas + patterns.key_table));
-    Writer writer(std::move(database), std::move(patterns));
+    Writer writer(std::move(database), std::move(patterns), run.keys);
     sqlite3* raw = writer.database_.get();
     std::string marks = "?1";
     for (std::size_t i = 1; i < writer.patterns_.columns; ++i) marks += fmt::format(", ?{}", i + 1);
@@ -131,7 +138,9 @@ class Writer {
     AIMETER_TRY(writer.usage_,
                 prepare(raw, fmt::format("INSERT INTO ai_usages VALUES({})", marks)));
     AIMETER_TRY(writer.by_account_, prepare(raw, kByAccount));
-    AIMETER_TRY(writer.key_, prepare(raw, kKey));
+    if (run.keys == Keys::fresh) {
+      AIMETER_TRY(writer.key_, prepare(raw, kKey));
+    }
     return writer;
   }
 
@@ -154,9 +163,10 @@ class Writer {
   }
 
  private:
-  Writer(Database database, Patterns patterns)
+  Writer(Database database, Patterns patterns, Keys keys)
       : database_(std::move(database)),
         patterns_(std::move(patterns)),
+        keys_(keys),
         next_id_(sqlite3_value_int64(patterns_.rows.front()[patterns_.id].get())),
         next_at_(sqlite3_value_int64(patterns_.rows.front()[patterns_.occurred_at].get())) {}
 
@@ -171,14 +181,17 @@ class Writer {
     }
     sqlite3_bind_int64(usage, static_cast<int>(patterns_.id) + 1, id);
     sqlite3_bind_int64(usage, static_cast<int>(patterns_.occurred_at) + 1, at);
-    sqlite3_bind_blob(usage, static_cast<int>(patterns_.key) + 1, key.data(), sizeof(key),
-                      SQLITE_STATIC);
+    if (keys_ == Keys::fresh) {
+      sqlite3_bind_blob(usage, static_cast<int>(patterns_.key) + 1, key.data(), sizeof(key),
+                        SQLITE_STATIC);
+    }
     AIMETER_CHECK_OK(step(usage));
     sqlite3_bind_value(by_account_.get(), 1, row[patterns_.tenant].get());
     sqlite3_bind_value(by_account_.get(), 2, row[patterns_.account].get());
     sqlite3_bind_int64(by_account_.get(), 3, at);
     sqlite3_bind_int64(by_account_.get(), 4, id);
     AIMETER_CHECK_OK(step(by_account_.get()));
+    if (keys_ == Keys::none) return {};
     sqlite3_bind_blob(key_.get(), 1, key.data(), sizeof(key), SQLITE_STATIC);
     sqlite3_bind_int64(key_.get(), 2, id);
     sqlite3_bind_int64(key_.get(), 3, static_cast<std::int64_t>(random_()));
@@ -188,6 +201,7 @@ class Writer {
 
   Database database_;
   Patterns patterns_;
+  Keys keys_;
   Statement begin_ = {}, commit_ = {}, usage_ = {}, by_account_ = {}, key_ = {};
   std::mt19937_64 random_{1};
   std::uint64_t written_ = 0;
@@ -197,14 +211,14 @@ class Writer {
 }  // namespace
 
 Result<double> raw_rows_per_second(const RawRun& run) {
-  AIMETER_TRY(Patterns patterns, read_patterns(run.like));
+  AIMETER_TRY(Patterns patterns, read_patterns(run.like, run.keys));
   {  // the schema is the store's own
     AIMETER_TRY(const auto made, drivers::open_store("sqlite:" + run.file, {}));
   }
-  AIMETER_TRY(Writer writer, Writer::open(run.file, std::move(patterns)));
+  AIMETER_TRY(Writer writer, Writer::open(run, std::move(patterns)));
   const Stopwatch watch;
   std::uint64_t rows = 0;
-  while (watch.seconds() < run.seconds) {
+  while (rows < run.rows) {
     AIMETER_CHECK_OK(writer.write_transaction(run.rows_per_transaction));
     rows += run.rows_per_transaction;
   }
