@@ -61,6 +61,7 @@ class Reader final : public AnswerReader, EventSink, MessageSink {
   Format format_ = Format::unknown;
   std::string body_ = {};  // json: all of it; lines: the line that has not ended; else the head
   bool first_line_seen_ = false;  // json: its first line is not a document of its own
+  bool line_too_long_ = false;    // lines: what has come of the line is above the limit
   bool too_large_ = false;
   bool unreadable_ = false;   // a document could not be parsed, and no usage came after it
   bool error_event_ = false;  // the SSE event at hand is named "error"
@@ -124,10 +125,9 @@ void Reader::feed_lines(std::string_view piece) {
   while (!piece.empty()) {
     const std::size_t end = piece.find('\n');
     const std::string_view part = piece.substr(0, end);
-    if (body_.size() + part.size() > kEventBytesMax)
-      too_large_ = true;
-    else
-      body_.append(part);
+    // However the line is cut, it is taken whole or not at all.
+    line_too_long_ = line_too_long_ || body_.size() + part.size() > kEventBytesMax;
+    if (!line_too_long_) body_.append(part);
     if (end == std::string_view::npos) return;
     end_line(body_);
     piece.remove_prefix(end + 1);
@@ -135,7 +135,9 @@ void Reader::feed_lines(std::string_view piece) {
 }
 
 void Reader::end_line(std::string& line) {
-  if (line.find_first_not_of(kSpaces) != std::string::npos) take_text(line);
+  too_large_ = too_large_ || line_too_long_;
+  if (!line_too_long_ && line.find_first_not_of(kSpaces) != std::string::npos) take_text(line);
+  line_too_long_ = false;
   line.clear();
 }
 

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "base/hash.h"
+#include "provider/answer.h"
 #include "provider/base64.h"
 #include "provider/event_stream.h"
 #include "provider/figures.h"
@@ -113,6 +114,65 @@ TEST(SseReader, AnEventAboveTheLimitIsDroppedAndReported) {
   reader.feed("\n\ndata: b\n\n", events);
   EXPECT_EQ(events.got, std::vector<std::string>{"|b"});
   EXPECT_TRUE(reader.too_large());
+}
+
+TEST(SseReader, ALineAtTheLimitIsTakenWholeOrNotAtAllHoweverItIsCut) {
+  const std::string field = "data:";
+  for (const std::size_t above : {0, 1}) {
+    const std::string long_line = field + std::string(kEventBytesMax - field.size() + above, 'x');
+    const std::string text = "data:a\n" + long_line + "\n\ndata:b\n\n";
+    for (const std::size_t piece : {text.size(), std::size_t{5'000'000}, long_line.size() + 7}) {
+      SCOPED_TRACE(std::to_string(piece) + (above == 0 ? " fits" : " is too long"));
+      SseReader reader;
+      Events events;
+      for (std::size_t at = 0; at < text.size(); at += piece)
+        reader.feed(std::string_view(text).substr(at, piece), events);
+      reader.finish(events);
+      EXPECT_EQ(reader.too_large(), above == 1);
+      ASSERT_EQ(events.got.size(), above == 1 ? 1U : 2U);
+      EXPECT_EQ(events.got.back(), "|b");
+      if (above == 0) {
+        EXPECT_TRUE(events.got[0] == "|a\n" + long_line.substr(field.size()));
+      }
+    }
+  }
+  SseReader reader;
+  Events events;
+  const std::string comment(kEventBytesMax + 1, ':');
+  reader.feed("data:a\n" + comment, events);  // the limit is passed before the line's end
+  reader.feed("\n", events);                  // no blank line: the event goes on
+  reader.feed("data:b\n\ndata:c\n\n", events);
+  reader.feed(comment, events);
+  reader.finish(events);
+  EXPECT_EQ(events.got, std::vector<std::string>{"|c"});
+}
+
+// A line above the limit is no document, even where its beginning alone would be one.
+TEST(Answer, ALineAboveTheLimitIsDroppedHoweverItIsCut) {
+  static constexpr Dialect kDialects[] = {read_ollama};
+  static constexpr ProviderCard kCard = {.name = "ollama", .dialects = kDialects};
+  const std::unique_ptr<Extractor> extractor = make_extractor(kCard);
+  const std::string first = R"({"done":true,"prompt_eval_count":1,"eval_count":2})";
+  const std::string last = R"({"done":true,"prompt_eval_count":3,"eval_count":4})";
+  for (const std::size_t above : {0, 1}) {
+    const std::string padded = last + std::string(kEventBytesMax - last.size() + above, ' ');
+    const std::string text = first + "\n" + padded + "\n";
+    for (const std::size_t piece : {text.size(), std::size_t{5'000'000}, text.size() - 1}) {
+      SCOPED_TRACE(std::to_string(above) + " in pieces of " + std::to_string(piece));
+      const auto reader = extractor->reader({.stream = true});
+      for (std::size_t at = 0; at < text.size(); at += piece)
+        reader->feed(std::string_view(text).substr(at, piece));
+      const Extracted found = reader->finish();
+      ASSERT_TRUE(found.usage);
+      EXPECT_EQ(found.usage->input_tokens.count, above == 1 ? 1 : 3);
+      EXPECT_EQ(found.usage->source, above == 1 ? UsageSource::estimated : UsageSource::provider);
+      EXPECT_EQ(found.error.has_value(), above == 1);
+      if (found.error) {
+        EXPECT_EQ(found.error->message,
+                  "answer of ollama: usage cannot be read: it is larger than what is accepted");
+      }
+    }
+  }
 }
 
 std::string bytes_of(std::uint32_t value, int size) {

@@ -11,17 +11,21 @@ void SseReader::feed(std::string_view piece, EventSink& sink) {
   }
   while (!piece.empty()) {
     const std::size_t end = find_line_end(piece);
+    const std::string_view part = piece.substr(0, end);
+    // However the line is cut, it is taken whole or not at all.
+    line_too_long_ = line_too_long_ || !fits(line_.size(), part.size());
     if (end == std::string_view::npos) {
-      if (fits(line_.size(), piece.size())) line_.append(piece);
+      if (!line_too_long_) line_.append(part);
       return;
     }
-    if (line_.empty()) {
-      take_line(piece.substr(0, end), sink);
+    if (line_too_long_) {
+      line_too_long_ = false;
+    } else if (line_.empty()) {
+      take_line(part, sink);
     } else {
-      if (fits(line_.size(), end)) line_.append(piece.substr(0, end));
-      take_line(line_, sink);
-      line_.clear();
+      take_line(line_.append(part), sink);
     }
+    line_.clear();
     const bool cr = piece[end] == '\r';
     piece.remove_prefix(end + 1);
     if (cr && piece.empty()) after_cr_ = true;
@@ -30,7 +34,7 @@ void SseReader::feed(std::string_view piece, EventSink& sink) {
 }
 
 void SseReader::finish(EventSink& sink) {
-  if (!line_.empty()) take_line(line_, sink);
+  if (!line_.empty() && !line_too_long_) take_line(line_, sink);
   line_.clear();
   dispatch(sink);
 }

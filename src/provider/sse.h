@@ -41,6 +41,7 @@ class SseReader {
   std::string data_ = {};
   std::string name_ = {};
   bool has_data_ = false;
+  bool line_too_long_ = false;  // what has come of the line is above the limit
   bool after_cr_ = false;  // an LF that comes next belongs to the line before
   bool dropping_ = false;  // the event is too large: nothing of it is kept
   bool too_large_ = false;

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <mutex>
 #include <ranges>
+#include <tuple>
 
 #include "base/ids.h"
 #include "store/audit.h"
@@ -264,7 +265,9 @@ class MemoryStore final : public Store {
   Result<std::vector<PriceBookRow>> price_books() const override {
     const std::lock_guard lock(mutex_);
     std::vector<PriceBookRow> books = values_of(state_.catalogue.price_books);
-    std::ranges::stable_sort(books, {}, &PriceBookRow::effective_from);
+    std::ranges::sort(books, {}, [](const PriceBookRow& book) {
+      return std::tie(book.effective_from, book.version);
+    });
     return books;
   }
 
