@@ -1,4 +1,5 @@
 // JSON bodies. The first byte chooses the provider, the second whether the status is an error.
+// Package: drivers
 // Parser: src/provider/answer.cpp src/provider/document.cpp src/provider/failure.cpp
 // Parser: src/provider/figures.cpp src/provider/json.cpp src/provider/usage.cpp
 // Parser: src/provider/dialects/anthropic.cpp src/provider/dialects/bedrock.cpp

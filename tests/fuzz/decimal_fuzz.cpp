@@ -1,4 +1,5 @@
 // Decimals and amounts of money: two numbers, divided by a space.
+// Package: money
 // Parser: src/money/decimal.cpp src/money/money.cpp
 #include <limits>
 #include <string>
@@ -18,6 +19,17 @@ void expect_text(const Decimal& number) {
   AIMETER_ASSERT(number.scale() == 0 || number.mantissa() % 10 != 0);
 }
 
+// At most half a place away; from exactly half the last digit is even.
+void expect_nearest(const Decimal& number, const Decimal& even, int places) {
+  const Result<Decimal> off = number.minus(even);
+  const Result<Decimal> twice = off ? off->times(2) : off;
+  if (!twice) return;
+  const Decimal place(1, places), back(-1, places);
+  AIMETER_ASSERT(back <= *twice && *twice <= place);
+  if (*twice == place || *twice == back)
+    AIMETER_ASSERT(even.scale() < places || even.mantissa() % 2 == 0);
+}
+
 // Rounding moves by less than one place, to the side that it names.
 void expect_rounding(const Decimal& number) {
   for (const int places : {0, 3, 9}) {
@@ -29,6 +41,7 @@ void expect_rounding(const Decimal& number) {
                                         : down <= number && number <= up);
     AIMETER_ASSERT(even.scale() <= places);
     if (number.scale() <= places) AIMETER_ASSERT(even == number);
+    expect_nearest(number, even, places);
   }
   for (const Rounding rounding : {Rounding::half_even, Rounding::up, Rounding::down}) {
     const Result<Money> money = number.to_money("usd", rounding);

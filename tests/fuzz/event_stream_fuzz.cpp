@@ -1,5 +1,6 @@
 // The AWS event stream. An even first byte: the bytes as they are. An odd one: lengths and
 // checksums are put right first, so that what stands behind them is reached.
+// Package: drivers
 // Parser: src/provider/event_stream.cpp src/provider/base64.cpp
 #include <string>
 #include <vector>

@@ -1,5 +1,6 @@
 // Segments of a journal. The first byte says what becomes of the frames that the rest describes:
 // left as they are, cut off, one bit turned, or replaced by bytes that nobody wrote.
+// Package: journal
 // Parser: src/journal/recover.cpp src/journal/frame.cpp src/journal/segment_reader.cpp
 #include <string>
 #include <vector>

@@ -1,4 +1,5 @@
 // Strict JSON, as every document of ours is read.
+// Package: base
 // Parser: src/base/json.cpp
 #include <boost/json.hpp>
 #include <string>

@@ -1,5 +1,6 @@
 // Tokens of a JWT, by the first byte: as they came; header and claims (a line each) signed by us,
 // so that what stands behind the signature is reached; or settings of a resolver.
+// Package: drivers
 // Parser: src/drivers/resolvers/jwt.cpp
 #include <openssl/ec.h>
 #include <openssl/evp.h>

@@ -1,4 +1,5 @@
 // Metadata of a caller: lines of key=value, or a JSON object as it was stored.
+// Package: meter
 // Parser: src/meter/meta.cpp
 #include <boost/json.hpp>
 #include <string>

@@ -1,4 +1,5 @@
 // One JSON document a line, as streams of Ollama, Cohere and Gemini; and JSON Lines of an import.
+// Package: drivers
 // Parser: src/provider/answer.cpp src/provider/dialects/ollama.cpp
 // Parser: src/provider/dialects/cohere.cpp
 #include <string>

@@ -1,4 +1,5 @@
 // Price books of the three formats, told by content.
+// Package: pricing
 // Parser: src/pricing/aimeter_format.cpp src/pricing/genai_prices_format.cpp
 // Parser: src/pricing/litellm_format.cpp src/pricing/litellm_fields.cpp src/pricing/rule_format.cpp
 // Parser: src/pricing/rule.cpp src/pricing/document.cpp

@@ -1,4 +1,5 @@
 // What the journal's frames carry: a settlement, a begin or a release, by the first byte.
+// Package: ledger
 // Parser: src/store/codec.cpp src/store/bytes.cpp src/ledger/frames.cpp
 #include <string>
 

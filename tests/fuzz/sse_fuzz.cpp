@@ -1,5 +1,6 @@
 // Server-sent events: against a reader that is written as the standard reads, and as the stream of
 // a provider that the first byte chooses.
+// Package: drivers
 // Parser: src/provider/sse.cpp src/provider/scan.cpp
 #include <string>
 #include <vector>

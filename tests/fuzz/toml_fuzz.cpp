@@ -1,4 +1,5 @@
 // The configuration file and plans.toml. An even first byte is a configuration, an odd one plans.
+// Package: cli
 // Parser: src/config/load.cpp src/config/keys.cpp src/cli/plan_file.cpp
 #include <string>
 
