@@ -17,9 +17,9 @@ LABELS = {"calls_per_second": "calls a second", "p50_ms": "p50, ms", "p99_ms": "
 
 def short(value):
     if value >= 1e6:
-        return f"{value / 1e6:g}M"
+        return f"{value / 1e6:.3g}M"
     if value >= 1e3:
-        return f"{value / 1e3:g}k"
+        return f"{value / 1e3:.3g}k"
     return f"{value:g}"
 
 
@@ -60,7 +60,7 @@ class Panel:
             parts.append(f'<path d="M{path}" fill="none" stroke="{colour}" stroke-width="2"/>')
             parts += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{colour}"/>' for x, y in dots]
             parts.append(
-                f'<text x="{LEFT + 110 * number}" y="{self.top - 8}" fill="{colour}">'
+                f'<text x="{LEFT + 110 * number}" y="{self.top - 8}" style="fill:{colour}">'
                 f'{LABELS[name]}</text>')
         return parts
 

@@ -181,6 +181,14 @@ class CsvRows final : public RowSource {
       return bad_input("line 1", header(),
                        "a column for input_tokens, output_tokens or total_tokens, or --map");
     }
+    for (const auto& [field, at] : columns_) {
+      const std::string& column = reader_.columns()[at];
+      fields_.push_back(
+          {.field = field,
+           .at = at,
+           .named = field == column ? field : fmt::format("{} (column {})", field, column),
+           .count = find_count(field)});
+    }
     return {};
   }
 
@@ -204,22 +212,18 @@ class CsvRows final : public RowSource {
                                               std::int64_t number) const {
     UsageRecord record;
     auto counts = Finisher::Counts::none;
-    for (const auto& [field, column] : columns_) {
-      const std::string& text = row.fields[column];
-      const std::string named =
-          field == reader_.columns()[column]
-              ? field
-              : fmt::format("{} (column {})", field, reader_.columns()[column]);
-      if (field == "occurred_at") {
-        AIMETER_TRY(record.occurred_at, finisher_.time_of(named, text));
-      } else if (field == "offset_ms") {
-        AIMETER_TRY(record.occurred_at, finisher_.time_of_offset(named, text));
-      } else if (const CountField* count = find_count(field)) {
+    for (const Field& field : fields_) {
+      const std::string& text = row.fields[field.at];
+      if (field.count != nullptr) {
         if (text.empty()) continue;  // not said: no part of its own
-        AIMETER_TRY((record.usage.*count->member).count, parse_count(named, text));
+        AIMETER_TRY((record.usage.*field.count->member).count, parse_count(field.named, text));
         counts = Finisher::Counts::some;
+      } else if (field.field == "occurred_at") {
+        AIMETER_TRY(record.occurred_at, finisher_.time_of(field.named, text));
+      } else if (field.field == "offset_ms") {
+        AIMETER_TRY(record.occurred_at, finisher_.time_of_offset(field.named, text));
       } else {
-        AIMETER_CHECK_OK(put_text(record, field, text));
+        AIMETER_CHECK_OK(put_text(record, field.field, text));
       }
     }
     return finisher_.finish(std::move(record), number, counts);
@@ -234,6 +238,13 @@ class CsvRows final : public RowSource {
   ImportOptions options_;
   Finisher finisher_;
   std::map<std::string, std::size_t> columns_;
+  struct Field {  // one of columns_, with what every row asks of it
+    std::string field = {};
+    std::size_t at = 0;
+    std::string named = {};  // as messages name it
+    const CountField* count = nullptr;
+  };
+  std::vector<Field> fields_;
   std::int64_t number_ = 0;
 };
 
