@@ -25,7 +25,7 @@ add_library(aimeter_disk STATIC tests/disk/machine.cpp)
 target_include_directories(aimeter_disk PUBLIC ${CMAKE_SOURCE_DIR} ${CMAKE_SOURCE_DIR}/src)
 target_link_libraries(aimeter_disk PUBLIC aimeter_pkg_drivers PRIVATE aimeter_flags)
 
-foreach(kind contract property spec flow data disk tidy)
+foreach(kind contract property named spec flow data disk tidy)
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS tests/${kind}/*_test.cpp)
   file(GLOB support CONFIGURE_DEPENDS tests/${kind}/*.cpp)
   list(APPEND sources ${support})

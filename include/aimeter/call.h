@@ -62,6 +62,14 @@ struct Answered {
 
 using SettleDone = std::move_only_function<void(Result<Settled>)>;
 
+// A hold that left its engine: any engine of the same store settles or releases it by its text.
+struct HoldToken {
+  std::string text = {};  // letters, digits, - and _; a secret of whoever may end the hold
+  std::string id = {};    // names the hold in HoldExpired; no secret
+  Instant expires_at = {};
+};
+using DetachDone = std::move_only_function<void(Result<HoldToken>)>;
+
 // A call that holds; the engine implements it. Ends once.
 class OpenCall {
  public:
@@ -72,6 +80,8 @@ class OpenCall {
   virtual void settle(Answered answered, SettleDone done) = 0;
   [[nodiscard]] virtual Result<Settled> settle(Answered answered) = 0;
   virtual void release(std::string_view reason) = 0;
+  [[nodiscard]] virtual Result<HoldToken> detach() = 0;
+  virtual void detach(DetachDone done) = 0;
   // Releases and publishes ProviderCallFailed.
   virtual void fail(std::string_view reason, std::exception_ptr thrown) = 0;
   // Usage of a provider's own text. Errors: provider_failed (status >= 400, or an error body).
@@ -98,6 +108,13 @@ class [[nodiscard]] Hold {
   void settle_answer(Answered answered, SettleDone done);
   // Gives the hold back and publishes ProviderCallFailed. Settled or released before: nothing.
   void release(std::string_view reason, std::exception_ptr thrown = nullptr);
+  // Hands the hold out of this process: it lives on in the store until Engine::settle,
+  // Engine::release or its expiry (holds.ttl_s). This Hold is over. Its idempotency key belongs to
+  // whoever settles first. Errors: failed_precondition (ended before, or its key was settled
+  // before: there is nothing held), unavailable (it runs on here), in_doubt (it is out, nobody has
+  // its token, it expires).
+  [[nodiscard]] Result<HoldToken> detach();
+  void detach(DetachDone done);  // never blocks
 
   [[nodiscard]] const Call& call() const { return open_->call(); }
   [[nodiscard]] CallInfo info() const { return open_->info(); }
@@ -144,9 +161,9 @@ struct DuplicateAnswer {  // a second answer of a key, stored unbilled
   UsageRecord record = {};
   std::int64_t original = 0;
 };
-struct HoldExpired {
+struct HoldExpired {  // a detached hold that nobody ended in time; settled later it counts, late
   Account account = {};
-  std::string token = {};
+  std::string hold = {};  // HoldToken::id
 };
 struct CallOrphaned {  // held when a process died: at most this was used
   Account account = {};

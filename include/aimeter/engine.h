@@ -133,6 +133,17 @@ class Engine {
   [[nodiscard]] Result<TenantView> current() const;  // failed_precondition outside a TenantScope
   [[nodiscard]] Result<std::optional<TenantId>> resolve_tenant(const Context& context) const;
   [[nodiscard]] Admin admin() const { return Admin(core_); }
+  // ---- Detached holds (Hold::detach). The token says whose; TenantView has the same for its own.
+  // Settled before, here or elsewhere: the first record, duplicate set. Expired before: it counts,
+  // flagged late. Errors: invalid_argument (no token; usage that contradicts itself),
+  // permission_denied (not a token of this store), failed_precondition (released before, older than
+  // max_lateness), unavailable (not counted: try again).
+  [[nodiscard]] Result<Settled> settle(std::string_view token, const Usage& usage) const;
+  // A provider's own text. provider_failed (status >= 400, an error body): the hold is released.
+  [[nodiscard]] Result<Settled> settle(std::string_view token, const HttpAnswer& answer) const;
+  void settle(std::string_view token, Answered answered, SettleDone done) const;  // never blocks
+  // Released or expired before: nothing changes. Errors: as above, failed_precondition (settled).
+  [[nodiscard]] Status release(std::string_view token) const;
   [[nodiscard]] Events& events() const;
   [[nodiscard]] EngineHealth health() const;
   // Returns when the store has everything that was settled before.

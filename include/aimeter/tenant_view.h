@@ -110,6 +110,12 @@ class TenantView {
                                                          const RecordOptions& options = {}) const;
   [[nodiscard]] Result<Settled> adjust(const Adjustment& adjustment) const;
 
+  // Detached holds, as in engine.h; a token of another tenant is not_found.
+  [[nodiscard]] Result<Settled> settle(std::string_view token, const Usage& usage) const;
+  [[nodiscard]] Result<Settled> settle(std::string_view token, const HttpAnswer& answer) const;
+  void settle(std::string_view token, Answered answered, SettleDone done) const;
+  [[nodiscard]] Status release(std::string_view token) const;
+
   // Clears the user of rows; counters, roll-ups and money stay. Returns how many rows.
   [[nodiscard]] Result<std::int64_t> erase_user(std::string_view user) const;
 

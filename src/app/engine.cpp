@@ -57,6 +57,22 @@ Result<std::optional<TenantId>> Engine::resolve_tenant(const Context& context) c
   return std::optional(std::move(found.tenant));
 }
 
+Result<Settled> Engine::settle(std::string_view token, const Usage& usage) const {
+  return Core::of(core_).settle_token(std::nullopt, token, Answered{.usage = usage});
+}
+
+Result<Settled> Engine::settle(std::string_view token, const HttpAnswer& answer) const {
+  return Core::of(core_).settle_token(std::nullopt, token, answer);
+}
+
+void Engine::settle(std::string_view token, Answered answered, SettleDone done) const {
+  Core::of(core_).settle_token(std::nullopt, token, std::move(answered), std::move(done));
+}
+
+Status Engine::release(std::string_view token) const {
+  return Core::of(core_).release_token(std::nullopt, token);
+}
+
 Events& Engine::events() const { return Core::of(core_).deps().facts.events(); }
 
 EngineHealth Engine::health() const {

@@ -164,6 +164,7 @@ Status House::open_ledger() {
       .odd = [this](const store::Settlement& settlement,
                     const store::Outcome& outcome) { facts_->odd(settlement, outcome); },
       .orphan = [this](const store::Orphan& orphan) { facts_->orphan(orphan); },
+      .expired = [this](const store::EndedHold& hold) { facts_->expired(hold); },
       .catalogue_changed = [this](std::uint64_t) { reload_prices(); }};
   AIMETER_TRY(ledger_,
               ledger::Ledger::open({*store_, files, *workers_, clock_}, std::move(options), sinks));

@@ -56,6 +56,8 @@ EventLog::EventLog(Events& events) {
       [](const SubscriptionExpired& event) { return event.subscription.plan; });
   log.operator()<CallOrphaned>("CallOrphaned", of_account,
                                [](const CallOrphaned& event) { return event.model; });
+  log.operator()<HoldExpired>("HoldExpired", of_account,
+                              [](const HoldExpired& event) { return event.hold; });
   log.operator()<SettlementDead>("SettlementDead", of_account,
                                  [](const SettlementDead& event) { return event.reason; });
 }

@@ -295,6 +295,31 @@ SettledBudgets Book::count(LocalAccount account, const Names& names,
   return settled;
 }
 
+void Book::detach(const Held& held) {
+  Entry& entry = table_->entry(held.account);
+  const base::SpinGuard lock(entry.lock);
+  for (const HeldPart& part : held.parts) entry.counters[part.slot].detach(part);
+}
+
+SettledBudgets Book::count_detached(LocalAccount account, const Names& names,
+                                    std::vector<SettledPart> parts) {
+  SettledBudgets settled;
+  Entry& entry = table_->entry(account);
+  const base::SpinGuard lock(entry.lock);
+  for (SettledPart& part : parts) {
+    const std::uint32_t at = entry.find(part.key);
+    part.counted = at != Entry::kNowhere;
+    if (!part.counted) continue;
+    Counter& counter = entry.counters[at];
+    counter.undrained_actual += part.actual;
+    ++counter.undrained;
+    note_crossed(counter, entry.approaching_hundredths, settled);
+  }
+  settled.parts = std::move(parts);
+  settled.check = entry.check(names, Need{.requests = 0});
+  return settled;
+}
+
 std::vector<SettledPart> Book::parts_of(const Held& held) const {
   std::vector<SettledPart> parts;
   Entry& entry = table_->entry(held.account);
@@ -318,6 +343,9 @@ void Book::applied(std::span<const AppliedPart> sums, std::span<const StoreWord>
     if (at == Entry::kNowhere) continue;  // a record of another period: never in memory
     Counter& counter = entry.counters[at];
     if (counter.epoch == sum.epoch) counter.undrained_held -= sum.held;
+    counter.held -= sum.detached;
+    if (counter.epoch == sum.epoch) counter.hold_elsewhere(sum.detached);
+    counter.end_elsewhere(sum.ended);
     counter.undrained_actual -= sum.actual;
     counter.undrained -= sum.settlements;
     counter.check();
@@ -377,6 +405,15 @@ std::vector<Book::Back> Book::held_of(std::span<const BudgetKey> keys) const {
     if (at != Entry::kNowhere) held.push_back({key, entry.counters[at].held_leased});
   }
   return held;
+}
+
+void Book::ended_elsewhere(std::span<const Back> parts) {
+  for (const Back& part : parts) {
+    Entry& entry = table_->entry(local(part.key.account));
+    const base::SpinGuard lock(entry.lock);
+    const std::uint32_t at = entry.find(part.key);
+    if (at != Entry::kNowhere) entry.counters[at].end_elsewhere(part.amount);
+  }
 }
 
 void Book::new_epoch(std::uint32_t epoch) {

@@ -143,6 +143,8 @@ struct AppliedPart {
   BudgetKey key = {};
   std::uint32_t epoch = 0;  // of the holds
   Amount held = 0, actual = 0;
+  Amount detached = 0;  // part of `held` that moved to the store's detached holds
+  Amount ended = 0;     // of detached holds that were settled
   std::uint32_t settlements = 0;
 };
 
@@ -173,6 +175,12 @@ class Book {
   // `held` and `counted` of each part.
   [[nodiscard]] SettledBudgets count(LocalAccount account, const Names& names,
                                      std::vector<SettledPart> parts);
+  // The hold leaves this engine for the store, with all that its leases gave it.
+  void detach(const Held& held);
+  // For the settlement of a detached hold: counts the parts that are known here, and takes nothing
+  // from leases. Fills `counted` of each part.
+  [[nodiscard]] SettledBudgets count_detached(LocalAccount account, const Names& names,
+                                              std::vector<SettledPart> parts);
   // The keys of a hold's parts, as begin frames name them.
   [[nodiscard]] std::vector<SettledPart> parts_of(const Held& held) const;
   // The store has counted these parts of this engine's settlements and says `used` after them.
@@ -196,6 +204,8 @@ class Book {
   [[nodiscard]] std::vector<Back> take_back(std::span<const BudgetKey> keys);
   [[nodiscard]] std::vector<Back> take_idle(Instant now, Duration idle);
   [[nodiscard]] std::vector<Back> held_of(std::span<const BudgetKey> keys) const;
+  // Detached holds that ended in the store without a settlement.
+  void ended_elsewhere(std::span<const Back> parts);
   // The leases of this epoch are gone: nothing is free, running holds keep their old epoch.
   void new_epoch(std::uint32_t epoch);
   [[nodiscard]] std::uint32_t epoch() const;

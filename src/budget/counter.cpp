@@ -63,6 +63,28 @@ Amount Counter::settle(const HeldPart& part, Amount actual) {
   return gives;
 }
 
+void Counter::detach(const HeldPart& part) {
+  --running;
+  ++undrained;
+  if (!part.leased) {
+    held -= part.held;
+  } else if (part.epoch == epoch) {
+    held_leased -= part.held;
+    undrained_held += part.held;
+  }
+  check();
+}
+
+void Counter::hold_elsewhere(Amount amount) {
+  held_elsewhere += amount;
+  leased_elsewhere += amount;
+}
+
+void Counter::end_elsewhere(Amount amount) {
+  held_elsewhere -= std::min(held_elsewhere, amount);
+  leased_elsewhere -= std::min(leased_elsewhere, amount);
+}
+
 void Counter::check() const {
   AIMETER_ASSERT(free >= 0);
   AIMETER_ASSERT(held >= 0);

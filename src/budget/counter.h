@@ -74,6 +74,11 @@ struct Counter {
   void put_back(const HeldPart& part);
   // -> what the lease gives up.
   [[nodiscard]] Amount settle(const HeldPart& part, Amount actual);
+  // All of a leased part leaves for a row of the store; held here until the store has it.
+  void detach(const HeldPart& part);
+  // The same amount is held in the store now, or no more.
+  void hold_elsewhere(Amount amount);
+  void end_elsewhere(Amount amount);
   void check() const;  // our own promises
 };
 

@@ -197,6 +197,7 @@ void EngineLedger::heartbeat() {
   recalled_ = std::move(pulse->recalled);
   give_back(book_.take_back(recalled_));
   give_back(book_.take_idle(deps_.clock.now(), kIdleLease));
+  if (pulse->holds_due) expire_holds();
   housekeeping(pulse->store_now);
 }
 
@@ -205,6 +206,7 @@ void EngineLedger::housekeeping(Instant store_now) {
   if (!applied_history_.empty() && boot - applied_history_.back().at < kHistoryStep) return;
   // Errors here are tried again at the next turn; nothing depends on when this happens.
   (void)deps_.store.take_back(store_now - options_.lease_ttl - options_.hold_ttl);
+  rotate_hold_keys(store_now);
   applied_history_.push_back({boot, applied_.passed()});
   while (applied_history_.size() > 1 && boot - applied_history_[1].at >= options_.keep_segments) {
     applied_history_.pop_front();

@@ -14,6 +14,8 @@ namespace {
 constexpr Duration kDurableWaitMax = std::chrono::seconds(60);
 constexpr std::size_t kKeysAtOnce = 16'384;  // read into the filter: some milliseconds
 
+}  // namespace
+
 budget::Names names_of(const store::Settlement& settlement) {
   return {.user = settlement.user,
           .api_key = settlement.api_key,
@@ -27,8 +29,6 @@ budget::Actual actual_of(const store::Settlement& settlement) {
           .cost_nanos = settlement.total_cost.nanos,
           .requests = 1};
 }
-
-}  // namespace
 
 Error quota_exceeded(const std::shared_ptr<const Refusal>& refusal) {
   std::string limit = refusal->limit_cost ? refusal->limit_cost->text() : "";

@@ -25,6 +25,8 @@
 
 namespace aimeter::ledger {
 
+[[nodiscard]] budget::Names names_of(const store::Settlement& settlement);
+[[nodiscard]] budget::Actual actual_of(const store::Settlement& settlement);
 [[nodiscard]] Error quota_exceeded(const std::shared_ptr<const Refusal>& refusal);
 
 class EngineLedger final : public Ledger {
@@ -42,6 +44,12 @@ class EngineLedger final : public Ledger {
   void release(budget::Held held, std::string_view reason) override;
   Result<SettleOutcome> settle(budget::Held held, store::Settlement settlement) override;
   void settle(budget::Held held, store::Settlement settlement, SettleDone done) override;
+  Result<Detached> detach(const budget::Held& held, HoldClaim claim) override;
+  void detach(const budget::Held& held, HoldClaim claim, DetachDone done) override;
+  Result<HoldClaim> open_token(std::string_view token) override;
+  Result<DetachedOutcome> settle_detached(store::Settlement settlement) override;
+  void settle_detached(store::Settlement settlement, DetachedDone done) override;
+  Status release_detached(const HoldClaim& claim) override;
   Result<Recorded> record(const budget::Names& names, store::Settlement settlement) override;
   Result<Recorded> adjust(store::Settlement settlement) override;
   Status wait(std::uint64_t ticket) override;
@@ -77,6 +85,34 @@ class EngineLedger final : public Ledger {
   void when_durable(std::uint64_t ticket, std::move_only_function<void(Status)> done);
   [[nodiscard]] Status durable(std::uint64_t ticket) const;
   [[nodiscard]] base::Gate& durable_gate();
+
+  // ---- detached.cpp
+  struct Moved {
+    Detached detached = {};
+    std::uint64_t ticket = 0;
+  };
+  struct Ended {
+    DetachedOutcome outcome = {};
+    std::uint64_t ticket = 0;
+  };
+  struct Numbered {
+    store::Seq seq = 0;
+    std::uint64_t ticket = 0;
+  };
+  struct Frame {
+    journal::FrameType type = journal::FrameType::settle;
+    store::Settlement settlement = {};
+    std::size_t reserved = 0;
+    std::function<void()> counted = {};  // runs when it has its number, before anybody sees it
+  };
+  [[nodiscard]] Result<Numbered> put_numbered(Frame frame);
+  [[nodiscard]] Result<Moved> move_out(const budget::Held& held, HoldClaim claim);
+  [[nodiscard]] Result<Ended> end_detached(Result<KeyEntry> entry, store::Settlement settlement);
+  void make_known(const store::Settlement& settlement);
+  [[nodiscard]] std::vector<store::HoldKey> hold_keys() const;
+  [[nodiscard]] Status read_hold_keys();
+  void rotate_hold_keys(Instant store_now);
+  void expire_holds();
 
   // ---- open.cpp
   [[nodiscard]] Status prepare_folder();
@@ -191,6 +227,9 @@ class EngineLedger final : public Ledger {
 
   mutable base::Mutex trouble_mutex_;
   std::optional<Error> store_trouble_ AIMETER_GUARDED_BY(trouble_mutex_);
+  std::atomic<bool> detaches_{false};  // has detached a hold since it opened
+  mutable base::Mutex hold_keys_mutex_;
+  std::vector<store::HoldKey> hold_keys_ AIMETER_GUARDED_BY(hold_keys_mutex_);
   mutable base::Mutex past_mutex_;
   std::map<budget::LocalAccount, std::vector<std::shared_ptr<const budget::Terms>>> past_
       AIMETER_GUARDED_BY(past_mutex_);

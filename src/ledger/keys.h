@@ -44,6 +44,9 @@ class KeyBook {
   // The store has everything up to this seq of this engine: lately settled keys may be forgotten.
   void applied(store::Seq seq);
 
+  // The store has it without a settlement of ours: the end of a detached hold.
+  void know(const base::Key16& key) { filter_.add(key); }
+
   // ---- for the control lane, one thread
   // What a heartbeat says of others: with them every fresh key is looked up.
   void others(int open, store::EngineId newest);

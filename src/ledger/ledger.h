@@ -21,6 +21,7 @@
 #include "base/workers.h"
 #include "budget/book.h"
 #include "journal/journal.h"
+#include "ledger/hold_token.h"
 #include "store/store.h"
 
 namespace aimeter::ledger {
@@ -56,6 +57,7 @@ struct Deps {
 struct Sinks {
   std::function<void(const store::Settlement&, const store::Outcome&)> odd = {};
   std::function<void(const store::Orphan&)> orphan = {};
+  std::function<void(const store::EndedHold&)> expired = {};  // a detached hold, of any engine
   std::function<void(std::uint64_t catalogue)> catalogue_changed = {};
 };
 
@@ -78,6 +80,16 @@ struct SettleOutcome {
   std::int64_t row = 0;
   LimitCheck check = {};
   bool crossed_approaching = false, crossed_reached = false;
+};
+
+struct Detached {
+  std::string token = {};  // a secret: whoever has it may end the hold
+  base::Key16 hold = {};   // store::hold_key_of: names it in events
+  Instant expires_at = {};
+};
+struct DetachedOutcome {
+  SettleOutcome outcome = {};
+  std::int64_t first = 0;  // row of the first settlement, when it was settled before
 };
 
 class Ledger {
@@ -103,6 +115,26 @@ class Ledger {
   [[nodiscard]] virtual Result<SettleOutcome> settle(budget::Held held,
                                                      store::Settlement settlement) = 0;
   virtual void settle(budget::Held held, store::Settlement settlement, SettleDone done) = 0;
+
+  // ---- Detached holds: in the store, not in this engine; any engine of the store ends them.
+  // `claim`: names, pins, key, meta, and as usage and cost what it holds. Expires after hold_ttl of
+  // the store's clock. `done` runs when the durability is reached. Errors: unavailable (the hold
+  // runs on here, as if nothing was asked), in_doubt (it is gone, and expires by itself).
+  using DetachDone = std::move_only_function<void(Result<Detached>)>;
+  [[nodiscard]] virtual Result<Detached> detach(const budget::Held& held, HoldClaim claim) = 0;
+  virtual void detach(const budget::Held& held, HoldClaim claim, DetachDone done) = 0;
+  // Errors: invalid_argument (no token), permission_denied (no key of this store signed it),
+  // unavailable (the keys cannot be read).
+  [[nodiscard]] virtual Result<HoldClaim> open_token(std::string_view token) = 0;
+  // `settlement`: the claim with what was used. Settled before: the first row, nothing is written.
+  // Expired before: it counts, late. Errors: failed_precondition (released), unavailable (the
+  // journal failed or is full, or the same token is being settled: not counted, try again).
+  using DetachedDone = std::move_only_function<void(Result<DetachedOutcome>)>;
+  [[nodiscard]] virtual Result<DetachedOutcome> settle_detached(store::Settlement settlement) = 0;
+  virtual void settle_detached(store::Settlement settlement, DetachedDone done) = 0;
+  // Released or expired before: nothing changes. Errors: failed_precondition (settled),
+  // unavailable.
+  [[nodiscard]] virtual Status release_detached(const HoldClaim& claim) = 0;
 
   // Without a hold: counts in the period of its occurred_at, never refused by a limit.
   struct Recorded {

@@ -55,27 +55,6 @@ TEST(Ledger, StrictHoldsEndExactlyAtTheLimit) {
   world.expect_clean();
 }
 
-TEST(Ledger, CappedHoldOverspendsAtMostOneCall) {
-  World world;
-  world.subscribe(kAcme, limited(100));
-  auto ledger = world.open();
-  ASSERT_TRUE(use(*ledger, kAcme, 90));
-  Result<budget::Held> capped = ledger->hold(ask_of(kAcme, 4'096, budget::Fit::may_cap));
-  ASSERT_TRUE(capped) << capped.error().message;
-  EXPECT_TRUE(capped->capped);
-  const auto second = ledger->hold(ask_of(kAcme, 4'096, budget::Fit::may_cap));
-  ASSERT_FALSE(second);
-  EXPECT_EQ(second.error().code, Code::quota_exceeded);
-  EXPECT_EQ(second.error().refusal->held->count, 10);
-  ASSERT_TRUE(ledger->settle(*std::move(capped), store::fixture::call_of(kAcme, 500)));
-  ASSERT_TRUE(ledger->drain());
-  const store::BudgetState state = world.state(tokens_of(kAcme));
-  EXPECT_EQ(state.used, 590);
-  EXPECT_EQ(state.over_hold, 490);
-  EXPECT_FALSE(ledger->hold(ask_of(kAcme, 1)));
-  world.expect_clean();
-}
-
 TEST(Ledger, AReleasedHoldLeavesNothingBehind) {
   World world;
   world.subscribe(kAcme, limited(100));
@@ -136,21 +115,6 @@ TEST(Ledger, WhatIsLeasedElsewhereIsUnavailableNotExceeded) {
   ASSERT_FALSE(large);
   EXPECT_EQ(large.error().code, Code::unavailable);
   EXPECT_THAT(large.error().message, HasSubstr("leased to other engines"));
-}
-
-TEST(Ledger, ReplayAfterKillBetweenCommitAndTruncateIsExact) {
-  World world;
-  world.subscribe(kAcme, limited(1'000));
-  auto ledger = world.open();
-  for (int call = 0; call < 20; ++call) ASSERT_TRUE(use(*ledger, kAcme, 10));
-  ASSERT_TRUE(ledger->drain());  // in the store, and still in the journal
-  world.kill(std::move(ledger));
-  auto again = world.open();
-  ASSERT_TRUE(again->drain());
-  EXPECT_EQ(world.state(tokens_of(kAcme)).used, 200);
-  EXPECT_EQ(world.state(tokens_of(kAcme)).leased, 0) << "a crash strands no lease";
-  EXPECT_TRUE(world.odd.empty());
-  world.expect_clean();
 }
 
 TEST(Ledger, WhatWasAcknowledgedSurvivesAKill) {
@@ -282,32 +246,6 @@ TEST(Ledger, AKeyInFlightMakesTheSecondWaitForTheFirst) {
   ledger->leave_key(key, 0);  // the first failed: the key is not used up
   ASSERT_TRUE(second && *second);
   EXPECT_EQ((*second)->what, KeyEntry::What::fresh);
-}
-
-TEST(Ledger, AFullDiskRefusesHoldsNeverAnswers) {
-  World world;
-  auto ledger = world.open();
-  Result<budget::Held> held = ledger->hold(ask_of(kAcme, 10));
-  ASSERT_TRUE(held);
-  world.files.set_free_bytes(0);
-  int refused = 0;
-  std::vector<budget::Held> holds;
-  for (int call = 0; call < 10'000 && refused == 0; ++call) {
-    Result<budget::Held> more = ledger->hold(ask_of(kAcme, 10));
-    if (more) {
-      holds.push_back(*std::move(more));
-      continue;
-    }
-    ++refused;
-    EXPECT_EQ(more.error().code, Code::unavailable) << more.error().message;
-  }
-  EXPECT_EQ(refused, 1);
-  EXPECT_TRUE(ledger->settle(*std::move(held), store::fixture::call_of(kAcme, 10)));
-  for (budget::Held& each : holds) {
-    EXPECT_TRUE(ledger->settle(std::move(each), store::fixture::call_of(kAcme, 10)));
-  }
-  ASSERT_TRUE(ledger->drain());
-  EXPECT_EQ(world.state(tokens_of(kAcme)).used, 10 + 10 * static_cast<std::int64_t>(holds.size()));
 }
 
 TEST(Ledger, AFailedSyncStopsHoldsAndTellsTheCaller) {

@@ -57,6 +57,7 @@ Status EngineLedger::start() {
   book_.new_epoch(ref.epoch);
   AIMETER_TRY(const std::uint64_t catalogue, deps_.store.catalogue());
   catalogue_.store(catalogue);
+  AIMETER_CHECK_OK(read_hold_keys());
   if (!options_.journal_dir.empty()) {
     AIMETER_TRY(store_id_, deps_.store.store_id());
     folder_ = fmt::format("{}/{}", options_.journal_dir, engine_);

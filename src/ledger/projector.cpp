@@ -36,6 +36,13 @@ struct SameSum {
   }
 };
 
+constexpr std::uint32_t kNoEpoch = 0;  // epochs begin with 1
+
+bool is_odd(const store::Applied& applied, store::Seq seq) {
+  return std::ranges::any_of(applied.odd,
+                             [seq](const store::Outcome& outcome) { return outcome.seq == seq; });
+}
+
 }  // namespace
 
 void EngineLedger::fetch_batch() {
@@ -54,7 +61,7 @@ void EngineLedger::read_spilled(std::uint64_t from_frame) {
   const Status read = journal_->read(from_frame, [&](const journal::Frame& frame) {
     if (batch_.size() >= batch_now_) return false;
     next_frame = frame.number + 1;
-    if (frame.type != journal::FrameType::settle) return true;
+    if (!journal::is_numbered(frame.type)) return true;
     Result<store::Settlement> settlement = store::decode_settlement(frame.payload);
     AIMETER_ASSERT(settlement.has_value());  // its checksum was right: we wrote it
     if (settlement->seq > store_seq_) batch_.push_back(*std::move(settlement));
@@ -131,11 +138,17 @@ void EngineLedger::count_applied(std::span<const store::Settlement> batch,
                                  const store::Applied& applied) {
   boost::unordered_flat_map<SumKey, budget::AppliedPart, HashSum, SameSum> sums;
   for (const store::Settlement& settlement : batch) {
+    const bool detaches = (settlement.flags & store::kDetach) != 0;
+    const bool of_detached = !detaches && !settlement.token.empty();
+    const bool ended = of_detached && !is_odd(applied, settlement.seq);
     for (const store::BudgetPart& part : settlement.budgets) {
       if (!part.counted) continue;
-      budget::AppliedPart& sum = sums[{&part.key, settlement.epoch}];
-      sum.held += part.held;
+      // A detached hold is in no lease: its settlement gives up nothing of this engine's.
+      budget::AppliedPart& sum = sums[{&part.key, of_detached ? kNoEpoch : settlement.epoch}];
+      sum.held += of_detached ? 0 : part.held;
       sum.actual += part.actual;
+      sum.detached += detaches ? part.held : 0;
+      sum.ended += ended ? part.held : 0;
       ++sum.settlements;
     }
   }

@@ -37,6 +37,28 @@ constexpr Count kCounts[] = {{"input_tokens", &Usage::input_tokens},
                              {"output_tokens", &Usage::output_tokens},
                              {"total_tokens", &Usage::total_tokens}};
 
+// What was used after all: the usage with what its adjustments changed.
+Usage corrected(Usage usage, std::span<const UsageRecord> adjustments) {
+  constexpr Tokens Usage::* kAll[] = {&Usage::input_tokens,
+                                      &Usage::cached_input_tokens,
+                                      &Usage::cache_write_tokens,
+                                      &Usage::cache_write_5m_tokens,
+                                      &Usage::cache_write_1h_tokens,
+                                      &Usage::input_audio_tokens,
+                                      &Usage::cached_input_audio_tokens,
+                                      &Usage::output_tokens,
+                                      &Usage::reasoning_tokens,
+                                      &Usage::output_audio_tokens,
+                                      &Usage::total_tokens};
+  for (const UsageRecord& one : adjustments) {
+    for (const auto member : kAll) (usage.*member).count += (one.usage.*member).count;
+    for (const auto& [unit, count] : one.usage.units) usage.units[unit] += count;
+    const bool split = one.usage.input_tokens.count != 0 || one.usage.output_tokens.count != 0;
+    if (split) usage.total_only = false;  // now it is known which tokens they were
+  }
+  return usage;
+}
+
 Status check_left(const UsageRecord& usage, std::span<const UsageRecord> before,
                   const Usage& difference, const Money& cost) {
   for (const Count& count : kCounts) {
@@ -193,14 +215,14 @@ Result<Core::Repriced> Core::reprice_row(const UsageRecord& row, Run run) {
   const base::Lock lock(adjusting_);
   AIMETER_CHECK_OK(deps_.ledger.drain());
   const PriceShelf::Ref prices = deps_.prices.now();
-  Usage usage = row.usage;
+  AIMETER_TRY(const std::vector<UsageRecord> before,
+              adjustments_of(row.account, row.occurred_at, row.id));
+  Usage usage = corrected(row.usage, before);
   usage.input_cost = usage.output_cost = usage.total_cost = std::nullopt;
   const Result<CostResult> cost =
       prices->cost({.provider = row.provider, .model = row.model, .at = row.occurred_at}, usage);
   if (!cost || cost->provisional() || cost->currency != row.total_cost.currency)
     return Repriced{.what = Repriced::What::unpriced};
-  AIMETER_TRY(const std::vector<UsageRecord> before,
-              adjustments_of(row.account, row.occurred_at, row.id));
   Money input = row.input_cost, output = row.output_cost, total = row.total_cost;
   for (const UsageRecord& one : before) {
     input.nanos += one.input_cost.nanos;

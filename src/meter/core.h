@@ -57,6 +57,14 @@ class Core final : public MeterCore {
                                                          const RecordOptions& options);
   [[nodiscard]] Result<Settled> adjust(const std::optional<TenantId>& tenant,
                                        const Adjustment& adjustment);
+  // Detached holds; with a tenant: another's token is not_found. detached.cpp
+  void settle_token(const std::optional<TenantId>& tenant, std::string_view token,
+                    Answered answered, SettleDone done);
+  [[nodiscard]] Result<Settled> settle_token(const std::optional<TenantId>& tenant,
+                                             std::string_view token, Answered answered);
+  [[nodiscard]] Result<Settled> settle_token(const std::optional<TenantId>& tenant,
+                                             std::string_view token, const HttpAnswer& answer);
+  [[nodiscard]] Status release_token(const std::optional<TenantId>& tenant, std::string_view token);
   [[nodiscard]] Result<RepriceReport> reprice(const RepriceOptions& options);
   [[nodiscard]] Result<Explanation> explain(const std::optional<TenantId>& tenant,
                                             std::int64_t row);
@@ -98,6 +106,11 @@ class Core final : public MeterCore {
   struct Repriced;
   [[nodiscard]] Result<Repriced> reprice_row(const UsageRecord& row, Run run);
   void hold(const std::shared_ptr<RunningCall>& running, HoldDone done);
+  struct Claimed;
+  [[nodiscard]] Result<ledger::HoldClaim> open_token(const std::optional<TenantId>& tenant,
+                                                     std::string_view token);
+  [[nodiscard]] Claimed claimed(ledger::HoldClaim claim, Answered answered) const;
+  [[nodiscard]] Result<Settled> conclude(Claimed claimed, Result<ledger::DetachedOutcome> written);
   [[nodiscard]] Status check_names(const Call& call) const;
   [[nodiscard]] Result<tenancy::Resolved> resolve(const Call& call) const;
 

@@ -73,4 +73,12 @@ void Facts::orphan(const store::Orphan& orphan) {
                                orphan.begin.feature, held, orphan.begin.opened_at});
 }
 
+void Facts::expired(const store::EndedHold& hold) {
+  events_.publish(HoldExpired{hold.account, hold_id(hold.hold)});
+}
+
+std::string hold_id(const base::Key16& hold) {
+  return base::hex({reinterpret_cast<const char*>(hold.data()), hold.size()});
+}
+
 }  // namespace aimeter::meter

@@ -14,6 +14,8 @@
 
 namespace aimeter::meter {
 
+[[nodiscard]] std::string hold_id(const base::Key16& hold);  // HoldToken::id
+
 class Facts {
  public:
   explicit Facts(Events& events) : events_(events) {}
@@ -25,6 +27,7 @@ class Facts {
   // From the engine's own threads.
   void odd(const store::Settlement& settlement, const store::Outcome& outcome);
   void orphan(const store::Orphan& orphan);
+  void expired(const store::EndedHold& hold);
   [[nodiscard]] Events& events() { return events_; }
 
  private:

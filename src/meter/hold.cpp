@@ -45,6 +45,10 @@ void Hold::settle_answer(Answered answered, SettleDone done) {
   open_->settle(std::move(answered), std::move(done));
 }
 
+Result<HoldToken> Hold::detach() { return open_->detach(); }
+
+void Hold::detach(DetachDone done) { open_->detach(std::move(done)); }
+
 void Hold::release(std::string_view reason, std::exception_ptr thrown) {
   open_->fail(reason, std::move(thrown));
 }

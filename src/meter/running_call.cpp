@@ -189,6 +189,10 @@ bool RunningCall::begin_settling(SettleDone& done) {
         ended = aimeter::fail(Code::failed_precondition,
                               "hold: was released before; nothing was counted");
         break;
+      case State::detached:
+        ended = aimeter::fail(Code::failed_precondition,
+                              "hold: was detached before; its token settles it");
+        break;
     }
   }
   done(*std::move(ended));

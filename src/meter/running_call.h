@@ -39,6 +39,8 @@ class RunningCall final : public OpenCall, public std::enable_shared_from_this<R
   void settle(Answered answered, SettleDone done) override;
   void release(std::string_view reason) override;
   void fail(std::string_view reason, std::exception_ptr thrown) override;
+  [[nodiscard]] Result<HoldToken> detach() override;
+  void detach(DetachDone done) override;
   [[nodiscard]] Result<Answered> read(int http_status, std::string_view body) const override;
 
   // ---- for the sentence
@@ -50,7 +52,7 @@ class RunningCall final : public OpenCall, public std::enable_shared_from_this<R
   [[nodiscard]] Status holds(Result<budget::Held> held);
 
  private:
-  enum class State : unsigned char { open, settling, settled, released };
+  enum class State : unsigned char { open, settling, settled, released, detached };
   // The settlement of an answer, and why its usage is missing.
   struct Outcome {
     store::Settlement settlement = {};
@@ -72,6 +74,10 @@ class RunningCall final : public OpenCall, public std::enable_shared_from_this<R
   [[nodiscard]] bool begin_settling(SettleDone& done);
   void finish(const Settled& settled);
   [[nodiscard]] bool end_unsettled(std::string_view reason);
+  // detached.cpp
+  [[nodiscard]] Status begin_detaching();
+  [[nodiscard]] Result<HoldToken> end_detaching(Result<ledger::Detached> detached);
+  [[nodiscard]] ledger::HoldClaim claim() const;
   void leave_key(std::int64_t row);
   [[nodiscard]] Core& core() const { return Core::of(engine_); }
 

@@ -169,6 +169,22 @@ std::vector<Result<Settled>> TenantView::record_each(std::span<const UsageRecord
   return Core::of(core_).record_each(tenant_, records, options);
 }
 
+Result<Settled> TenantView::settle(std::string_view token, const Usage& usage) const {
+  return Core::of(core_).settle_token(tenant_, token, Answered{.usage = usage});
+}
+
+Result<Settled> TenantView::settle(std::string_view token, const HttpAnswer& answer) const {
+  return Core::of(core_).settle_token(tenant_, token, answer);
+}
+
+void TenantView::settle(std::string_view token, Answered answered, SettleDone done) const {
+  Core::of(core_).settle_token(tenant_, token, std::move(answered), std::move(done));
+}
+
+Status TenantView::release(std::string_view token) const {
+  return Core::of(core_).release_token(tenant_, token);
+}
+
 Result<Settled> TenantView::adjust(const Adjustment& adjustment) const {
   AIMETER_CHECK_OK(check_tenant(tenant_));
   return Core::of(core_).adjust(tenant_, adjustment);

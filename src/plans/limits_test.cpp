@@ -80,6 +80,8 @@ std::vector<Subscription> subscriptions_of(const std::vector<SubscriptionRow>& r
   return all;
 }
 
+// Of several subscriptions the same one is chosen whoever asks: one in force at that instant, not
+// in grace before in grace, the newest start, the highest id.
 TEST(Plans, subscription_choice_table) {
   for (const ChoiceRow& row : kChoices) {
     SCOPED_TRACE(row.says);
@@ -342,7 +344,8 @@ TEST(Limits, overage_behavior_table) {
   }
 }
 
-TEST(Limits, trial_blocks_whatever_the_overage_behavior) {
+// In a trial every limit blocks, whatever the plan does above its limits; after it the plan rules.
+TEST(Limits, trial_blocks) {
   for (const OverageBehavior behavior : {OverageBehavior::allow, OverageBehavior::charge}) {
     Plan plan = plan_with(100, Money{1'000});
     plan.overage_price_per_1k_tokens = Money{10};

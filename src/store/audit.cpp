@@ -26,6 +26,7 @@ Said said_of(const ChangeBody& body) {
           },
           [](const ReleaseHold& b) { return Said{"release_hold", b.tenant.text, ""}; },
           [](const ExpireHolds&) { return Said{"expire_holds", "", ""}; },
+          [](const RotateHoldKeys&) { return Said{"rotate_hold_keys", "", ""}; },
       },
       body);
 }
@@ -35,7 +36,7 @@ bool is_catalogue(const ChangeBody& body) {
       Overloaded{[](const PutOrphans&) { return false; }, [](const DropOrphan&) { return false; },
                  [](const Erase&) { return false; }, [](const Prune&) { return false; },
                  [](const ReleaseHold&) { return false; }, [](const ExpireHolds&) { return false; },
-                 [](const auto&) { return true; }},
+                 [](const RotateHoldKeys&) { return false; }, [](const auto&) { return true; }},
       body);
 }
 

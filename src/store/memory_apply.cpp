@@ -83,7 +83,7 @@ Batch::Repeat Batch::repeat_of(const Settlement& given) const {
     if (seen != state_.keys.end()) return {.yes = true, .original = seen->second.row};
   }
   if (!given.token.empty()) {
-    const auto ended = state_.keys.find(hold_key(given.account.tenant, given.token));
+    const auto ended = state_.keys.find(hold_key_of(given.account.tenant, given.token));
     if (ended != state_.keys.end() && ended->second.row != 0) {
       return {.yes = true, .original = ended->second.row};
     }
@@ -94,7 +94,7 @@ Batch::Repeat Batch::repeat_of(const Settlement& given) const {
 // Its detached hold was released or has expired: it counts, late.
 bool Batch::hold_is_over(const Settlement& row) const {
   if (row.token.empty() || has(row, kDuplicate)) return false;
-  const auto ended = state_.keys.find(hold_key(row.account.tenant, row.token));
+  const auto ended = state_.keys.find(hold_key_of(row.account.tenant, row.token));
   return ended != state_.keys.end() && ended->second.row == 0;
 }
 
@@ -110,8 +110,9 @@ Result<Batch::Draft> Batch::draft(const Settlement& row) const {
 
 Status Batch::draft_parts(Draft& draft) const {
   const Settlement& row = draft.row;
-  const auto hold = row.token.empty() ? state_.holds.end()
-                                      : state_.holds.find(hold_key(row.account.tenant, row.token));
+  const auto hold = row.token.empty()
+                        ? state_.holds.end()
+                        : state_.holds.find(hold_key_of(row.account.tenant, row.token));
   draft.ends_hold = hold != state_.holds.end();
   draft.late = hold_is_over(row);
   if (draft.ends_hold) {
@@ -135,7 +136,7 @@ Amount Batch::give_up(Draft& draft, const BudgetPart& part) const {
   const Settlement& row = draft.row;
   if (part.held == 0) return 0;
   if (!row.token.empty()) {
-    const base::Key16 token = hold_key(row.account.tenant, row.token);
+    const base::Key16 token = hold_key_of(row.account.tenant, row.token);
     const auto hold = state_.holds.find(token);
     if (hold != state_.holds.end()) {
       for (const LeaseBack& kept : hold->second.parts) {
@@ -220,7 +221,7 @@ void Batch::write(const Draft& draft) {
     touched_.try_emplace(key);
   }
   for (const auto& [key, lease] : draft.leases) state_.leases[key] = lease;
-  if (draft.ends_hold) state_.holds.erase(hold_key(draft.row.account.tenant, draft.row.token));
+  if (draft.ends_hold) state_.holds.erase(hold_key_of(draft.row.account.tenant, draft.row.token));
 }
 
 void Batch::write_row(const Draft& draft) {
@@ -257,7 +258,9 @@ void Batch::take_keys(const Settlement& row, std::int64_t id) {
 
 void Batch::take_token(const Settlement& row, std::int64_t id) {
   if (!row.token.empty()) {
-    state_.keys.try_emplace(hold_key(row.account.tenant, row.token), KeySeen{.row = id});
+    KeySeen& seen = state_.keys[hold_key_of(row.account.tenant, row.token)];
+    if (seen.row == 0)
+      seen.row = id;  // a hold that was over: a second settlement of it is a repeat
   }
 }
 
@@ -271,17 +274,17 @@ void Batch::note(const Settlement& row) {
 // Moves `held` from the lease to a row of holds; `leased` of the budget stays. A hold that ended
 // before its detach arrived: released or expired, its part leaves the lease; settled, it left then.
 void Batch::detach(const Settlement& given) {
-  const base::Key16 token = hold_key(given.account.tenant, given.token);
+  const base::Key16 token = hold_key_of(given.account.tenant, given.token);
   if (given.token.empty()) return bury(given, "a detach without a token");
   if (state_.holds.contains(token)) return bury(given, "its token has a hold already");
   if (const Status parts = check_parts(given); !parts) return bury(given, parts.error().message);
   const auto ended = state_.keys.find(token);
   const bool over = ended != state_.keys.end();
-  const bool settled = over && ended->second.row != 0;
+  const bool settled = over && ended->second.row != 0 && ended->second.content != kHoldReleased;
   Settlement moved = given;
   moved.token.clear();  // from the lease, not from a row of holds
   Draft draft{.row = moved};
-  DetachedHold hold{.tenant = given.account.tenant.text, .expires_at = given.expires_at};
+  DetachedHold hold{.account = given.account, .expires_at = given.expires_at};
   for (const BudgetPart& part : given.budgets) {
     Budget& budget = budget_in(draft, part.key);
     if (settled) continue;

@@ -175,6 +175,8 @@ Result<Pulse> renew(State& state, EngineRef engine, std::span<const HeldReport> 
     const auto lease = state.leases.find({.budget = report.key, .engine = engine.engine});
     if (lease != state.leases.end()) lease->second.held = std::max<Amount>(0, report.held);
   }
+  pulse.holds_due = std::ranges::any_of(
+      state.holds, [now](const auto& entry) { return entry.second.expires_at <= now; });
   for (const auto& [key, lease] : state.leases) {
     if (key.engine == engine.engine && lease.recall) pulse.recalled.push_back(key.budget);
   }

@@ -8,7 +8,7 @@ namespace aimeter::store::memory {
 namespace {
 
 // The hold's part leaves `leased`; its token is remembered as over.
-void end_hold(State& state, const base::Key16& token) {
+void end_hold(State& state, const base::Key16& token, std::uint64_t how) {
   const auto hold = state.holds.find(token);
   if (hold != state.holds.end()) {
     for (const LeaseBack& part : hold->second.parts) {
@@ -16,7 +16,7 @@ void end_hold(State& state, const base::Key16& token) {
     }
     state.holds.erase(hold);
   }
-  state.keys.try_emplace(token, KeySeen{.row = 0});
+  state.keys.try_emplace(token, KeySeen{.row = 0, .content = how});
 }
 
 struct Who {
@@ -97,13 +97,13 @@ Result<Changed> drop(State& state, const DropOrphan& change) {
 
 Result<Changed> release(State& state, const ReleaseHold& change) {
   if (change.token.empty()) return bad_input("token", change.token, "the token of a hold");
-  const base::Key16 token = hold_key(change.tenant, change.token);
+  const base::Key16 token = hold_key_of(change.tenant, change.token);
   const auto ended = state.keys.find(token);
   if (ended != state.keys.end() && ended->second.row != 0) {
     return fail(Code::failed_precondition, "the hold is settled");
   }
   const std::int64_t rows = state.holds.contains(token) ? 1 : 0;
-  end_hold(state, token);
+  end_hold(state, token, kHoldReleased);
   return Changed{.rows = rows};
 }
 
@@ -114,8 +114,22 @@ Changed expire(State& state, const ExpireHolds& change, Instant now) {
   }
   std::ranges::sort(due);
   const std::size_t count = std::min(due.size(), change.limit);
-  for (std::size_t i = 0; i < count; ++i) end_hold(state, due[i].second);
-  return {.rows = static_cast<std::int64_t>(count), .more = count < due.size()};
+  Changed changed{.rows = static_cast<std::int64_t>(count), .more = count < due.size()};
+  for (std::size_t i = 0; i < count; ++i) {
+    const base::Key16& token = due[i].second;
+    const DetachedHold& hold = state.holds.at(token);
+    changed.ended.push_back({hold.account, token, hold.parts});
+    end_hold(state, token, kHoldExpired);
+  }
+  return changed;
+}
+
+Changed rotate(State& state, const RotateHoldKeys& change, Instant now) {
+  std::vector<HoldKey>& keys = state.hold_keys;
+  if (keys.front().made_at >= change.before) return {};
+  keys.insert(keys.begin(), new_hold_key(keys.front().number + 1, now));
+  keys.resize(std::min(keys.size(), kHoldKeysKept));
+  return {.rows = 1};
 }
 
 Result<Changed> erase(State& state, const Erase& change) {

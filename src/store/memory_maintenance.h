@@ -16,6 +16,7 @@ namespace aimeter::store::memory {
 [[nodiscard]] Result<Changed> drop(State& state, const DropOrphan& change);
 [[nodiscard]] Result<Changed> release(State& state, const ReleaseHold& change);
 [[nodiscard]] Changed expire(State& state, const ExpireHolds& change, Instant now);
+[[nodiscard]] Changed rotate(State& state, const RotateHoldKeys& change, Instant now);
 [[nodiscard]] Result<Changed> erase(State& state, const Erase& change);
 [[nodiscard]] Result<Changed> prune(State& state, const Prune& change);
 [[nodiscard]] Result<Verified> verify(const State& state, const Progress& progress);

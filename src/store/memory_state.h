@@ -37,7 +37,7 @@ struct Lease {
 };
 
 struct DetachedHold {
-  std::string tenant = {};
+  Account account = {};
   Instant expires_at = {};
   std::vector<LeaseBack> parts = {};  // what it keeps of each budget's `leased`
 };
@@ -92,6 +92,7 @@ struct State {
   std::map<BudgetKey, Budget> budgets = {};
   std::map<LeaseKey, Lease> leases = {};
   std::map<base::Key16, DetachedHold> holds = {};
+  std::vector<HoldKey> hold_keys = {};  // newest first
   std::map<base::Key16, KeySeen> keys = {};  // of calls, and (kind "hold") of ended detached holds
   std::map<std::int64_t, Row> rows = {};
   std::map<std::int64_t, Dead> dead = {};
@@ -107,9 +108,6 @@ struct State {
   Budget& budget = state.budgets[key];
   budget.state.key = key;
   return budget;
-}
-[[nodiscard]] inline base::Key16 hold_key(const TenantId& tenant, std::string_view token) {
-  return store::key_of(tenant.text, "hold", token);
 }
 
 }  // namespace aimeter::store::memory

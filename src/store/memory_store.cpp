@@ -26,6 +26,7 @@ Result<Changed> changed_by(State& state, const ChangeBody& body, Instant now) {
           [&](const Prune& b) { return memory::prune(state, b); },
           [&](const ReleaseHold& b) { return memory::release(state, b); },
           [&](const ExpireHolds& b) -> Result<Changed> { return memory::expire(state, b, now); },
+          [&](const RotateHoldKeys& b) -> Result<Changed> { return memory::rotate(state, b, now); },
           [&](const auto& b) { return memory::put(state.catalogue, b); },
       },
       body);
@@ -47,7 +48,9 @@ bool is_of(const std::optional<TenantId>& tenant, const T& owned) {
 
 class MemoryStore final : public Store {
  public:
-  explicit MemoryStore(const Clock& clock) : clock_(clock), id_(random_id()) {}
+  explicit MemoryStore(const Clock& clock) : clock_(clock), id_(random_id()) {
+    state_.hold_keys.push_back(new_hold_key(1, clock.now()));
+  }
 
   Result<Applied> apply(EngineRef engine, Seq prev, std::span<const Settlement> batch,
                         Sync /*sync*/) override {
@@ -206,6 +209,10 @@ class MemoryStore final : public Store {
     return state_.catalogue.version;
   }
   Result<base::Key16> store_id() const override { return id_; }
+  Result<std::vector<HoldKey>> hold_keys() const override {
+    const std::lock_guard lock(mutex_);
+    return state_.hold_keys;
+  }
 
   Result<std::optional<Plan>> find_plan(const TenantId& tenant,
                                         std::string_view slug) const override {

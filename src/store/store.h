@@ -103,12 +103,33 @@ struct Pulse {
   int others_open = 0;
   EngineId newest_engine = 0;
   Instant store_now = {};
+  bool holds_due = false;  // detached holds have expired: somebody should say ExpireHolds
   std::vector<BudgetKey> recalled = {};
 };
 
 struct KeySeen {
   std::int64_t row = 0;
   std::uint64_t content = 0;
+};
+// The key of a detached hold has row 0 until it is settled; `content` says how it ended.
+constexpr std::uint64_t kHoldExpired = 0, kHoldReleased = 1;
+// What names a detached hold in keys and events.
+[[nodiscard]] base::Key16 hold_key_of(const TenantId& tenant, std::string_view token);
+
+// Signs the tokens of detached holds. The newest signs, the older ones still prove.
+struct HoldKey {
+  std::uint32_t number = 0;
+  Instant made_at = {};
+  base::Digest secret = {};
+};
+[[nodiscard]] HoldKey new_hold_key(std::uint32_t number, Instant made_at);
+constexpr std::size_t kHoldKeysKept = 4;
+constexpr Duration kHoldKeyLife = std::chrono::days(30);
+
+struct EndedHold {  // a detached hold that has expired
+  Account account = {};
+  base::Key16 hold = {};              // hold_key_of
+  std::vector<LeaseBack> parts = {};  // what it held
 };
 
 struct KeyCursor {  // where a walk through all keys has come to
@@ -220,9 +241,15 @@ struct ReleaseHold {
 struct ExpireHolds {
   std::size_t limit = 5'000;
 };
+// A new key for tokens when the newest was made before `before`; the oldest beyond kHoldKeysKept
+// goes.
+struct RotateHoldKeys {
+  Instant before = {};
+};
 using ChangeBody = std::variant<PutPlan, DeletePlan, PutSubscription, PutOverride, PutTenant,
                                 PutDomain, PutApiKey, RevokeApiKey, PutPrices, PutOrphans,
-                                DropOrphan, Erase, Prune, ReleaseHold, ExpireHolds>;
+                                DropOrphan, Erase, Prune, ReleaseHold, ExpireHolds,
+                                RotateHoldKeys>;
 struct Change {
   ChangeBody body = {};
   std::string actor = {};  // for ai_audit: "cli", "library" ...
@@ -230,8 +257,9 @@ struct Change {
 struct Changed {
   std::uint64_t catalogue = 0;
   std::int64_t id = 0;    // of the plan, subscription or override
-  std::int64_t rows = 0;  // erased, pruned, holds ended
+  std::int64_t rows = 0;  // erased, pruned, holds ended, keys made
   bool more = false;      // a slice was done; call again
+  std::vector<EndedHold> ended = {};  // by ExpireHolds
 };
 
 struct RollupFilter {
@@ -289,7 +317,8 @@ class Store {
   //   held, leased -= held. A dead call keeps its key, a dead adjustment does not.
   // - A settlement with a token ends that detached hold. Where the detach is not applied yet it
   //   takes its hold from the lease, and the detach changes nothing any more. After release or
-  //   expiry it is late. The token is a key of kind "hold": the second settlement is a duplicate.
+  //   expiry it is late. The token is a key of kind "hold": the second settlement is a duplicate,
+  //   whatever came before the first.
   // Errors: conflict (last_seq is not prev: read it), not_found (no such engine), invalid_argument
   // (seqs with a gap), unavailable, in_doubt.
   [[nodiscard]] virtual Result<Applied> apply(EngineRef engine, Seq prev,
@@ -342,6 +371,7 @@ class Store {
   [[nodiscard]] virtual Result<std::vector<EngineState>> engines() const = 0;
   [[nodiscard]] virtual Result<std::uint64_t> catalogue() const = 0;
   [[nodiscard]] virtual Result<base::Key16> store_id() const = 0;
+  [[nodiscard]] virtual Result<std::vector<HoldKey>> hold_keys() const = 0;  // newest first
   [[nodiscard]] virtual Result<std::optional<Plan>> find_plan(
       const TenantId& tenant, std::string_view slug) const = 0;  // own, then ""
   [[nodiscard]] virtual Result<std::vector<Plan>> plans(

@@ -692,6 +692,96 @@ TEST_P(ApplyContract, AHoldExpiresWhenItsTimeHasComeAndNotBefore) {
   EXPECT_EQ(state(tokens_).leased, 25) << "and takes nothing from the lease";
 }
 
+TEST_P(ApplyContract, WhatEndedADetachedHoldIsKnownFromItsKey) {
+  Feeder engine(store());
+  lease(engine, tokens_, 50, 100);
+  engine.apply({detach_of(acme_, {engine.ref, 20, 100}, "token-1"),
+                detach_of(acme_, {engine.ref, 5, 100}, "token-2")});
+  const base::Key16 first = hold_key_of({"acme"}, "token-1");
+  const base::Key16 second = hold_key_of({"acme"}, "token-2");
+  EXPECT_FALSE(store().find_key(first)->has_value()) << "it runs";
+  change(ReleaseHold{{"acme"}, "token-1"});
+  clock().set_wall(kNoon + std::chrono::minutes(10));
+  const Changed expired = change(ExpireHolds{});
+  ASSERT_EQ(expired.ended.size(), 1U);
+  EXPECT_EQ(expired.ended[0].account, acme_);
+  EXPECT_EQ(expired.ended[0].hold, second);
+  ASSERT_EQ(expired.ended[0].parts.size(), 1U);
+  EXPECT_EQ(expired.ended[0].parts[0].key, tokens_);
+  EXPECT_EQ(expired.ended[0].parts[0].amount, 5);
+  EXPECT_EQ(store().find_key(first).value()->content, kHoldReleased);
+  EXPECT_EQ(store().find_key(second).value()->content, kHoldExpired);
+  EXPECT_EQ(store().find_key(second).value()->row, 0);
+}
+
+TEST_P(ApplyContract, AnExpiredHoldOfAnAccountWithoutLimitsNamesItsAccount) {
+  Feeder engine(store());
+  Settlement detach = detach_of(acme_, {engine.ref, 0, 0}, "token-1");
+  detach.budgets.clear();
+  engine.apply(detach);
+  clock().set_wall(kNoon + std::chrono::minutes(10));
+  const Changed expired = change(ExpireHolds{});
+  ASSERT_EQ(expired.ended.size(), 1U);
+  EXPECT_EQ(expired.ended[0].account, acme_);
+}
+
+TEST_P(ApplyContract, AHoldThatWasOverIsSettledLateOnceNotTwice) {
+  for (const bool released : {false, true}) {
+    const std::string token = released ? "token-1" : "token-2";
+    Feeder engine(store()), other(store());
+    const BudgetState before = state(tokens_);
+    lease(engine, tokens_, 20, 1'000);
+    engine.apply(detach_of(acme_, {engine.ref, 20, 1'000}, token));
+    clock().set_wall(kNoon + std::chrono::minutes(10));
+    if (released) change(ReleaseHold{{"acme"}, token});
+    if (!released) change(ExpireHolds{});
+    Settlement settled = held_call_of(acme_, 20, {engine.ref, 20, 1'000});
+    settled.token = token;
+    const Applied first = other.apply(settled);
+    ASSERT_EQ(first.odd.size(), 1U);
+    EXPECT_EQ(first.odd[0].what, Odd::late);
+    const std::int64_t row = other.row();
+    const Applied again = engine.apply(settled);
+    ASSERT_EQ(again.odd.size(), 1U);
+    EXPECT_EQ(again.odd[0].what, Odd::duplicate);
+    EXPECT_EQ(again.odd[0].original, row);
+    EXPECT_EQ(state(tokens_).used, before.used + 20);
+    EXPECT_EQ(state(tokens_).leased, before.leased);
+    refuse(ReleaseHold{{"acme"}, token}, Code::failed_precondition, "settled");
+  }
+}
+
+TEST_P(ApplyContract, AReleasedHoldThatWasSettledBeforeItsDetachCameLeavesTheLease) {
+  Feeder engine(store()), other(store());
+  lease(engine, tokens_, 50, 100);
+  change(ReleaseHold{{"acme"}, "token-1"});
+  Settlement settled = held_call_of(acme_, 20, {engine.ref, 20, 100});
+  settled.token = "token-1";
+  other.apply(settled);  // late: takes nothing from the lease
+  engine.apply(detach_of(acme_, {engine.ref, 20, 100}, "token-1"));
+  EXPECT_EQ(state(tokens_).leased, 30);
+  EXPECT_EQ(state(tokens_).used, 20);
+}
+
+TEST_P(ApplyContract, HoldKeysRotateWhenTheNewestIsOldAndTheOldOnesStayAWhile) {
+  const std::vector<HoldKey> first = store().hold_keys().value();
+  ASSERT_EQ(first.size(), 1U);
+  EXPECT_EQ(first[0].number, 1U);
+  EXPECT_EQ(change(RotateHoldKeys{first[0].made_at}).rows, 0) << "it is not older than that";
+  EXPECT_EQ(store().hold_keys().value().size(), 1U);
+  for (std::uint32_t turn = 2; turn <= kHoldKeysKept + 2; ++turn) {
+    clock().advance(kHoldKeyLife);
+    EXPECT_EQ(change(RotateHoldKeys{clock().now()}).rows, 1);
+    EXPECT_EQ(change(RotateHoldKeys{clock().now()}).rows, 0) << "another engine was quicker";
+    const std::vector<HoldKey> keys = store().hold_keys().value();
+    EXPECT_EQ(keys.size(), std::min<std::size_t>(turn, kHoldKeysKept));
+    EXPECT_EQ(keys[0].number, turn);
+    EXPECT_EQ(keys[0].made_at, clock().now());
+    EXPECT_EQ(keys[1].number, turn - 1);
+    EXPECT_NE(keys[0].secret, keys[1].secret);
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Stores, ApplyContract, testing::ValuesIn(factories()), name_of_factory);
 
 }  // namespace

@@ -35,7 +35,7 @@ struct Factory {
   }
 };
 
-inline std::string name_of_factory(const testing::TestParamInfo<Factory>& factory) {
+inline std::string name_of_factory(const ::testing::TestParamInfo<Factory>& factory) {
   return factory.param.name;
 }
 

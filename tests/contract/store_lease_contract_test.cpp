@@ -384,6 +384,17 @@ TEST_P(LeaseContract, ClosingGivesTheLeasesBackOnce) {
   EXPECT_EQ(unknown.error().code, Code::not_found);
 }
 
+TEST_P(LeaseContract, APulseSaysWhenDetachedHoldsAreDue) {
+  Feeder engine(store()), other(store());
+  engine.apply(detach_of(acme_, {engine.ref, 0, 100}, "token-1"));
+  clock().set_wall(kNoon + std::chrono::minutes(10) - Duration(1));
+  EXPECT_FALSE(store().renew(other.ref, {})->holds_due);
+  clock().advance(Duration(1));
+  EXPECT_TRUE(store().renew(other.ref, {})->holds_due) << "whoever finds it";
+  ASSERT_TRUE(store().change({ExpireHolds{}, "test"}));
+  EXPECT_FALSE(store().renew(other.ref, {})->holds_due);
+}
+
 TEST_P(LeaseContract, ClosingLeavesDetachedHolds) {
   Feeder engine(store());
   lease(engine, tokens_, 50, 100);

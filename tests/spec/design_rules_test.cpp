@@ -52,7 +52,7 @@ TEST(DesignRules, every_rule_names_tests_that_are_there) {
     }
     EXPECT_GT(named, 0) << "a rule without a test";
   }
-  EXPECT_GE(rules, 17) << "the page has lost rules";
+  EXPECT_GE(rules, 37) << "the page has lost rules";
 }
 
 }  // namespace

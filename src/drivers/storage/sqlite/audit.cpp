@@ -262,12 +262,12 @@ Status Audit::leases() {
   }
   {
     Query query(connection_, "SELECT parts FROM ai_holds");
-    std::vector<BudgetAmount> parts;
+    HoldParts hold;
     for (;;) {
       AIMETER_TRY(const bool more, query.step());
       if (!more) break;
-      if (!read_amounts(query.bytes(0), parts)) find("integrity", "ai_holds", "a row is damaged");
-      for (const BudgetAmount& part : parts) leased[part.budget] += part.amount;
+      if (!read_hold(query.bytes(0), hold)) find("integrity", "ai_holds", "a row is damaged");
+      for (const BudgetAmount& part : hold.amounts) leased[part.budget] += part.amount;
     }
   }
   Query query(connection_, "SELECT budget, leased FROM ai_budgets ORDER BY budget");

@@ -145,7 +145,7 @@ class Batch {
   std::vector<IndexEntry> index_;
   Undo undo_;
   Hold hold_;  // of the settlement under way
-  bool hold_over_ = false, token_seen_ = false;
+  bool hold_over_ = false, token_seen_ = false, hold_released_ = false;
   std::int64_t detached_ = 0;
   std::string pins_, extra_;
   std::vector<std::int64_t> budget_numbers_;

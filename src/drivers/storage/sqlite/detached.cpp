@@ -17,7 +17,7 @@ using store::Settlement;
 bool has(std::uint32_t flags, store::Flag flag) { return (flags & flag) != 0; }
 
 base::Key16 token_key(const Settlement& row) {
-  return store::key_of(row.account.tenant.text, "hold", row.token);
+  return store::hold_key_of(row.account.tenant, row.token);
 }
 
 // What adjustments have left of a usage.
@@ -88,11 +88,14 @@ Status Batch::find_hold(const Settlement& row) {
   AIMETER_TRY(const auto ended, lane_.keys.find(hold_.key));
   token_seen_ = ended.has_value();
   hold_over_ = ended && ended->row == 0;
+  hold_released_ = ended && ended->content == store::kHoldReleased;
   Query query(connection_, "SELECT parts FROM ai_holds WHERE hold = ?1", blob_of(hold_.key));
   AIMETER_TRY(hold_.there, query.step());
-  if (hold_.there && !read_amounts(query.bytes(0), hold_.parts)) {
+  HoldParts hold;
+  if (hold_.there && !read_hold(query.bytes(0), hold)) {
     return fail(Code::corrupt, connection_.path() + ": a row of ai_holds is damaged");
   }
+  hold_.parts = std::move(hold.amounts);
   return {};
 }
 
@@ -115,23 +118,23 @@ Status Batch::detach(Line& line) {
     if (part.actual < 0) wrong = "a negative amount that is no adjustment";
   }
   if (!wrong.empty()) return bury(line, std::string(wrong));
-  const bool settled = token_seen_ && !hold_over_;
+  const bool settled = token_seen_ && !hold_over_ && !hold_released_;
   const bool over = token_seen_;
   token_seen_ = hold_over_ = false;  // its parts come from the lease
-  std::vector<BudgetAmount> kept;
+  HoldParts kept{.account = line.account};
   for (std::size_t i = 0; i < given.budgets.size(); ++i) {
     const std::uint32_t index = parts_[line.first_part + i];
     counters_[index].touched = true;
     if (settled) continue;
     AIMETER_TRY(const Amount given_up, give_up(given, given.budgets[i], counters_[index].budget));
     if (over) counters_[index].state.leased -= given_up;
-    kept.push_back({counters_[index].budget, given_up});
+    kept.amounts.push_back({counters_[index].budget, given_up});
   }
   ++detached_;
   if (over) return {};
   AIMETER_CHECK_OK(run(connection_, "INSERT INTO ai_holds VALUES(?1, ?2, ?3, ?4)",
                        blob_of(hold_.key), line.tenant, given.expires_at.time_since_epoch().count(),
-                       Blob{write_amounts(kept)}));
+                       Blob{write_hold(kept)}));
   return {};
 }
 
@@ -180,8 +183,10 @@ Status Batch::keep_key(const Line& line, std::int64_t ref) {
 
 Status Batch::keep_token(const Settlement& row, std::int64_t ref) {
   if (row.token.empty()) return {};
-  AIMETER_CHECK_OK(lane_.keys.insert({token_key(row), ref, 0, now_.time_since_epoch().count()}));
-  return {};
+  const base::Key16 token = token_key(row);
+  AIMETER_TRY(const auto seen, lane_.keys.insert({token, ref, 0, now_.time_since_epoch().count()}));
+  // A hold that was over before: a second settlement of it is a repeat.
+  return seen && seen->row == 0 ? lane_.keys.settle(token, ref) : Status();
 }
 
 // Dead: kept with its reason and counted with its hold. Where not even that fits it counts 0 and

@@ -30,6 +30,8 @@ const Keys::Texts& Keys::texts_of(std::int64_t number) {
       "NOTHING",
       number);
   texts.find = fmt::format("SELECT ref, content FROM ai_keys_seen_{} WHERE key = ?1", number);
+  texts.settle =
+      fmt::format("UPDATE ai_keys_seen_{} SET ref = ?2 WHERE key = ?1 AND ref = 0", number);
   texts.all = fmt::format("SELECT key, ref FROM ai_keys_seen_{} ORDER BY key", number);
   texts.slice =
       fmt::format("SELECT key FROM ai_keys_seen_{} WHERE key > ?1 ORDER BY key LIMIT ?2", number);
@@ -75,6 +77,15 @@ Result<std::optional<store::KeySeen>> Keys::find(const base::Key16& key) {
     if (seen) return seen;
   }
   return std::nullopt;
+}
+
+Status Keys::settle(const base::Key16& key, std::int64_t ref) {
+  for (const std::int64_t number : tables_) {
+    Query query(connection_, texts_of(number).settle.c_str());
+    AIMETER_CHECK_OK(query.again(blob_of(key), ref));
+    if (connection_.changes() > 0) return {};
+  }
+  return {};
 }
 
 Result<std::optional<store::KeySeen>> Keys::find_older(const base::Key16& key) {

@@ -7,7 +7,7 @@
 // The keys that were ever settled, in tables of about a million each: the newest takes new keys,
 // the older ones are only read, so that random inserts stay inside a small tree. A key is in at
 // most one table. `ref` is the row of the first settlement; 0 = a detached hold that ended
-// without one.
+// without one so far.
 #pragma once
 
 #include <cstdint>
@@ -47,6 +47,8 @@ class Keys {
   // The one that is there already, or nothing: then the key is stored.
   [[nodiscard]] Result<std::optional<store::KeySeen>> insert(const NewKey& key);
   [[nodiscard]] Result<std::optional<store::KeySeen>> find(const base::Key16& key);
+  // Of a key that is there with ref 0.
+  [[nodiscard]] Status settle(const base::Key16& key, std::int64_t ref);
   // Last in a transaction that inserted: counts, and opens a new table when this one is full.
   [[nodiscard]] Status finish(std::int64_t now);
   // Drops tables whose newest key is older than `before`, but never the one in use.
@@ -61,7 +63,7 @@ class Keys {
 
  private:
   struct Texts {  // SQL of one table
-    std::string insert = {}, find = {}, slice = {}, all = {};
+    std::string insert = {}, find = {}, settle = {}, slice = {}, all = {};
   };
   [[nodiscard]] static const Texts& texts_of(std::int64_t number);
   [[nodiscard]] Result<std::optional<store::KeySeen>> find_in(std::int64_t number,

@@ -262,6 +262,10 @@ Result<store::Pulse> SqliteStore::renew(EngineRef engine,
                          "UPDATE ai_leases SET held = ?3 WHERE engine = ?1 AND budget = ?2",
                          engine.engine, *budget, std::max<Amount>(0, report.held)));
   }
+  AIMETER_TRY(const auto due,
+              find_integer(connection, "SELECT 1 FROM ai_holds WHERE expires_at <= ?1 LIMIT 1",
+                           micros(pulse.store_now)));
+  pulse.holds_due = due.has_value();
   Rows rows(connection);
   Query recalled(connection,
                  "SELECT budget FROM ai_leases WHERE engine = ?1 AND recall = 1 ORDER BY budget",

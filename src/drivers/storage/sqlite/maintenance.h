@@ -33,5 +33,8 @@ struct Slice {
 [[nodiscard]] Result<store::Changed> put(Lane& lane, const store::DropOrphan& change, Instant now);
 [[nodiscard]] Result<store::Changed> put(Lane& lane, const store::ReleaseHold& change, Instant now);
 [[nodiscard]] Result<store::Changed> put(Lane& lane, const store::ExpireHolds& change, Instant now);
+[[nodiscard]] Result<store::Changed> put(Lane& lane, const store::RotateHoldKeys& change,
+                                         Instant now);
+[[nodiscard]] Result<std::vector<store::HoldKey>> read_hold_keys(Connection& connection);
 
 }  // namespace aimeter::drivers::sqlite

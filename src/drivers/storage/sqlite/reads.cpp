@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "drivers/storage/sqlite/counters.h"
+#include "drivers/storage/sqlite/maintenance.h"
 #include "drivers/storage/sqlite/migrations.h"
 #include "drivers/storage/sqlite/sqlite_store.h"
 #include "store/codec.h"
@@ -160,6 +161,11 @@ Result<std::uint64_t> SqliteStore::catalogue() const {
   AIMETER_TRY(const auto version,
               find_integer(*use, "SELECT version FROM ai_catalogue WHERE one = 1"));
   return static_cast<std::uint64_t>(version.value_or(0));
+}
+
+Result<std::vector<store::HoldKey>> SqliteStore::hold_keys() const {
+  AIMETER_TRY(const Pool::Use use, pool_.take());
+  return read_hold_keys(*use);
 }
 
 Result<base::Key16> SqliteStore::store_id() const {

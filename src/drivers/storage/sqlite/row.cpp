@@ -297,8 +297,9 @@ std::string write_amounts(std::span<const BudgetAmount> amounts) {
   return out;
 }
 
-bool read_amounts(std::string_view bytes, std::vector<BudgetAmount>& amounts) {
-  ByteReader reader(bytes);
+namespace {
+
+bool take_amounts(ByteReader& reader, std::vector<BudgetAmount>& amounts) {
   amounts.clear();
   while (!reader.at_end() && !reader.failed()) {
     BudgetAmount amount{.budget = reader.integer()};
@@ -306,6 +307,25 @@ bool read_amounts(std::string_view bytes, std::vector<BudgetAmount>& amounts) {
     amounts.push_back(amount);
   }
   return !reader.failed();
+}
+
+}  // namespace
+
+bool read_amounts(std::string_view bytes, std::vector<BudgetAmount>& amounts) {
+  ByteReader reader(bytes);
+  return take_amounts(reader, amounts);
+}
+
+std::string write_hold(const HoldParts& hold) {
+  std::string out;
+  ByteWriter(out).integer(hold.account);
+  return out + write_amounts(hold.amounts);
+}
+
+bool read_hold(std::string_view bytes, HoldParts& hold) {
+  ByteReader reader(bytes);
+  hold.account = reader.integer();
+  return take_amounts(reader, hold.amounts);
 }
 
 }  // namespace aimeter::drivers::sqlite

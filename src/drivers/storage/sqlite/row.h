@@ -44,8 +44,16 @@ void write_extra(std::string& out, const store::Settlement& settlement, const Ex
 // Requires: settlement.budgets has the size that its pins say, and its columns are filled in.
 [[nodiscard]] bool read_extra(std::string_view bytes, store::Settlement& settlement, ExtraIds& ids);
 
-// The parts of ai_holds and `counted` of ai_dead_settlements.
+// `counted` of ai_dead_settlements.
 [[nodiscard]] std::string write_amounts(std::span<const BudgetAmount> amounts);
 [[nodiscard]] bool read_amounts(std::string_view bytes, std::vector<BudgetAmount>& amounts);
+
+// `parts` of ai_holds.
+struct HoldParts {
+  std::int64_t account = 0;
+  std::vector<BudgetAmount> amounts = {};
+};
+[[nodiscard]] std::string write_hold(const HoldParts& hold);
+[[nodiscard]] bool read_hold(std::string_view bytes, HoldParts& hold);
 
 }  // namespace aimeter::drivers::sqlite

@@ -84,6 +84,7 @@ class SqliteStore final : public store::Store {
   Result<std::vector<store::EngineState>> engines() const override;
   Result<std::uint64_t> catalogue() const override;
   Result<base::Key16> store_id() const override;
+  Result<std::vector<store::HoldKey>> hold_keys() const override;
   Result<std::optional<Plan>> find_plan(const TenantId& tenant,
                                         std::string_view slug) const override;
   Result<std::vector<Plan>> plans(const std::optional<TenantId>& tenant) const override;
