@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::string_view kMagic = "AIMJRNL1";
 constexpr std::string_view kSuffix = ".seg";
-constexpr std::size_t kCheckedFrom = 8;  // the checksum covers what follows it
+constexpr std::size_t kCheckedFrom = 8;  // what follows the checksum
 constexpr std::size_t kHeaderCheckAt = kSegmentHeaderBytes - 4;
 
 template <class Number>
@@ -29,6 +29,12 @@ Number load(const char* from) {
   return value;
 }
 
+// Of the length and of all that follows the checksum: else a length that changed within the padding
+// would give another payload of the same bytes.
+std::uint32_t checksum_of(std::string_view frame) {
+  return base::crc32c(frame.substr(kCheckedFrom), base::crc32c(frame.substr(0, 4)));
+}
+
 }  // namespace
 
 void write_frame(char* to, const FrameHead& head, std::string_view payload) {
@@ -42,7 +48,7 @@ void write_frame(char* to, const FrameHead& head, std::string_view payload) {
   if (head.seq != 0) store(to + kFrameHeaderBytes, head.seq);
   const std::size_t end = kFrameHeaderBytes + payload.size();
   std::memset(to + end, 0, bytes - end);
-  store(to + 4, base::crc32c({to + kCheckedFrom, bytes - kCheckedFrom}));
+  store(to + 4, checksum_of({to, bytes}));
 }
 
 std::size_t claimed_bytes(std::string_view bytes) {
@@ -58,8 +64,8 @@ std::optional<ParsedFrame> parse_frame(std::string_view bytes) {
   ParsedFrame parsed;
   parsed.bytes = claimed_bytes(bytes);
   if (parsed.bytes > bytes.size()) return std::nullopt;
-  const std::string_view checked = bytes.substr(kCheckedFrom, parsed.bytes - kCheckedFrom);
-  if (base::crc32c(checked) != load<std::uint32_t>(bytes.data() + 4)) return std::nullopt;
+  const std::uint32_t checksum = load<std::uint32_t>(bytes.data() + 4);
+  if (checksum_of(bytes.substr(0, parsed.bytes)) != checksum) return std::nullopt;
   parsed.frame.type = static_cast<FrameType>(bytes[8]);
   parsed.version = static_cast<std::uint8_t>(bytes[9]);
   parsed.frame.flags = load<std::uint16_t>(bytes.data() + 10);

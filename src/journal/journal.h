@@ -9,7 +9,7 @@
 // Ownership:     borrows Files; owns the segment files, the Gate and the folder's lock.
 //
 // An engine's append-only file: frames in preallocated segments, group commit, a torn tail is cut.
-// Sees bytes only. Frame: length u32 (of the payload) | crc32c u32 (all that follows, padding too)
+// Sees bytes only. Frame: length u32 (of the payload) | crc32c u32 (of length and all that follows)
 // | type u8 | version u8 | flags u16 | frame u64 | payload | pad to 8. Segment FOLDER/NNNNNN.seg,
 // header 64 B: AIMJRNL1, version u32, engine u64, segment u64, first frame u64, store id 16 B, 8
 // zeros, crc32c u32 of these 60. Little-endian. A frame never spans segments.

@@ -351,11 +351,24 @@ TEST_F(RecoverTest, NoDamageCrashesOrBringsAWrongFrame) {
   }
 }
 
+// Lengths that share their padding share all other bytes: only the checksum tells them apart.
+TEST(FrameBytes, ALengthThatChangedWithinThePaddingIsNoFrame) {
+  std::string bytes(frame_bytes(9), '\0');
+  write_frame(bytes.data(), {.type = FrameType::release, .number = 1}, "12345678x");
+  ASSERT_EQ(parse_frame(bytes)->frame.payload, "12345678x");
+  for (const char length : {5, 6, 7, 8, 10, 11, 12}) {
+    std::string changed = bytes;
+    changed[0] = length;
+    EXPECT_EQ(claimed_bytes(changed), bytes.size()) << int{length};
+    EXPECT_FALSE(parse_frame(changed).has_value()) << int{length};
+  }
+}
+
 TEST(FrameBytes, AreFixed) {
   std::string bytes(frame_bytes(9), '\xaa');
   write_frame(bytes.data(), {FrameType::settle, 1, 0x0807060504030201, 0x1817161514131211},
               "12345678x");
-  EXPECT_EQ(base::hex(bytes), "090000004d52fdf7020101000102030405060708111213141516171878000000");
+  EXPECT_EQ(base::hex(bytes), "090000006b062b24020101000102030405060708111213141516171878000000");
   EXPECT_EQ(base::hex(write_header({7, 2, 4, {9, 8, 7}})),
             "41494d4a524e4c310100000007000000000000000200000000000000040000000000000009080700000000"
             "0000000000000000000000000000000000c69f1216");
