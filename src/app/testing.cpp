@@ -28,7 +28,10 @@ ManualClock::~ManualClock() = default;
 Instant ManualClock::now() const { return state_->clock.now(); }
 Duration ManualClock::boot() const { return state_->clock.boot(); }
 void ManualClock::advance(Duration by) { state_->clock.advance(by); }
-void ManualClock::set(Instant at) { state_->clock.set_wall(at); }
+void ManualClock::set(Instant at) {
+  if (at >= now()) return advance(at - now());  // time passes
+  state_->clock.set_wall(at);                   // a clock that goes back
+}
 
 EventLog::EventLog(Events& events) {
   const auto log = [&]<class E>(std::string name, auto tenant, auto detail) {

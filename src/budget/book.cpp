@@ -386,6 +386,7 @@ std::vector<Book::Back> Book::take_idle(Instant now, Duration idle) {
     const base::SpinGuard lock(entry.lock);
     for (std::uint32_t at = 0; at < entry.counters.size(); ++at) {
       Counter& counter = entry.counters[at];
+      counter.last_use = std::min(counter.last_use, now);  // the clock may have gone back
       const bool over = !counter.in_terms || !counter.blocking || counter.span.end <= now;
       if (counter.free > 0 && (over || now - counter.last_use >= idle)) {
         backs.push_back({entry.key(counter), std::exchange(counter.free, 0)});

@@ -66,7 +66,7 @@ Result<budget::HoldAnswer> EngineLedger::negotiate(const HoldAsk& ask) {
         book_.hold(local, {ask.names, ask.need, at, catalogue_.load(), mode});
     switch (answer.what) {
       case What::held:
-        if (refuses(answer.held)) heartbeat();
+        if (refuses(answer.held, at)) heartbeat();
         return answer;
       case What::refused:
         // It fits, and no other engine has any of it: calls of this one were quicker. Again.
@@ -74,6 +74,8 @@ Result<budget::HoldAnswer> EngineLedger::negotiate(const HoldAsk& ask) {
         mode = budget::Ask::first;
         break;
       case What::stale:
+        if (clock_has_moved()) heartbeat();  // another period, or only another clock?
+        AIMETER_CHECK_OK(clock_is_good());
         AIMETER_CHECK_OK(load(ask.account, local, at));
         break;
       case What::unknown_budgets:
@@ -167,8 +169,8 @@ Status EngineLedger::make_ready(const Account& account, const budget::Names& nam
 // ---------------------------------------------------------------- heartbeat
 
 void EngineLedger::heartbeat() {
-  const Duration sent = deps_.clock.boot();
-  next_beat_ = sent + options_.heartbeat;
+  const ClockReading before = read_clock();
+  next_beat_ = before.boot + options_.heartbeat;
   std::vector<store::HeldReport> reports;
   for (budget::Book::Back& held : book_.held_of(recalled_)) {
     reports.push_back({std::move(held.key), held.amount});
@@ -180,6 +182,8 @@ void EngineLedger::heartbeat() {
     if (pulse && pulse->ref.epoch != epoch_.load()) {  // lost: others have what we leased
       epoch_.store(pulse->ref.epoch);
       book_.new_epoch(pulse->ref.epoch);
+      owed_.clear();
+      pulse = deps_.store.renew(pulse->ref, {});  // the new epoch lives, before anything is leased
     }
   }
   if (!pulse) {
@@ -187,9 +191,8 @@ void EngineLedger::heartbeat() {
     store_trouble_ = pulse.error();
     return;
   }
-  const Duration skew = pulse->store_now - deps_.clock.now();
-  clock_off_.store(skew > options_.max_clock_skew || -skew > options_.max_clock_skew);
-  grant_until_us_.store((sent + options_.lease_ttl).count());
+  watch_clock(before, pulse->store_now);
+  grant_until_us_.store((before.boot + options_.lease_ttl).count());
   if (catalogue_.exchange(pulse->catalogue) != pulse->catalogue && sinks_.catalogue_changed) {
     sinks_.catalogue_changed(pulse->catalogue);
   }
@@ -197,7 +200,7 @@ void EngineLedger::heartbeat() {
   recalled_ = std::move(pulse->recalled);
   give_back(book_.take_back(recalled_));
   give_back(book_.take_idle(deps_.clock.now(), kIdleLease));
-  if (pulse->holds_due) expire_holds();
+  if (pulse->holds_due && clock_is_good()) expire_holds();
   housekeeping(pulse->store_now);
 }
 
@@ -205,8 +208,10 @@ void EngineLedger::housekeeping(Instant store_now) {
   const Duration boot = deps_.clock.boot();
   if (!applied_history_.empty() && boot - applied_history_.back().at < kHistoryStep) return;
   // Errors here are tried again at the next turn; nothing depends on when this happens.
-  (void)deps_.store.take_back(store_now - options_.lease_ttl - options_.hold_ttl);
-  rotate_hold_keys(store_now);
+  if (boot >= settled_from_ && clock_is_good()) {
+    (void)deps_.store.take_back(store_now - options_.lease_ttl - options_.hold_ttl);
+    rotate_hold_keys(store_now);
+  }
   applied_history_.push_back({boot, applied_.passed()});
   while (applied_history_.size() > 1 && boot - applied_history_[1].at >= options_.keep_segments) {
     applied_history_.pop_front();

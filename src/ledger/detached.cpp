@@ -145,8 +145,21 @@ void EngineLedger::make_known(const store::Settlement& settlement) {
   (void)make_ready(settlement.account, names_of(settlement), settlement.occurred_at);
 }
 
+// What is new to the filter of known keys may have been ended by another engine a moment ago: the
+// store is asked. Where it is away, the entry stands.
+Result<KeyEntry> EngineLedger::ask_store(const store::KeyRef& key, Result<KeyEntry> entry) {
+  if (!entry || entry->what != KeyEntry::What::fresh) return entry;
+  const auto found = deps_.store.find_key(key.key);
+  if (!found || !*found) return entry;
+  keys_.know(key.key);
+  keys_.leave(key, 0);
+  if ((*found)->content != key.content) return fail(Code::conflict, "hold: was released");
+  return KeyEntry{.what = KeyEntry::What::seen, .seen = **found};
+}
+
 Result<EngineLedger::Ended> EngineLedger::end_detached(Result<KeyEntry> entry,
                                                        store::Settlement settlement) {
+  entry = ask_store(key_ref(settlement), std::move(entry));
   if (std::optional<Error> error = over(entry)) return std::unexpected(*std::move(error));
   const bool boarded = entry && entry->what == KeyEntry::What::fresh;
   if (entry && entry->what == KeyEntry::What::seen && entry->seen.row != 0) {
@@ -216,7 +229,7 @@ void EngineLedger::settle_detached(store::Settlement settlement, DetachedDone do
 
 Status EngineLedger::release_detached(const HoldClaim& claim) {
   const store::KeyRef key = key_ref(claim);
-  const Result<KeyEntry> entry = keys_.enter(key);
+  const Result<KeyEntry> entry = ask_store(key, keys_.enter(key));
   if (over(entry)) return {};
   if (!entry) return std::unexpected(entry.error());
   if (entry->what == KeyEntry::What::seen) {

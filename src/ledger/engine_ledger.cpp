@@ -54,27 +54,26 @@ EngineLedger::EngineLedger(const Deps& deps, Options options, Sinks sinks)
 
 // ---------------------------------------------------------------- holds
 
-std::optional<Error> EngineLedger::refuses(const budget::Held& held) const {
+std::optional<Error> EngineLedger::refuses(const budget::Held& held, Instant at) const {
   if (born_.forked()) {
     return Error{Code::unavailable, "this process was forked; open an engine of its own"};
   }
   if (journal_ != nullptr && journal_->failed()) {
     return Error{Code::unavailable, "the journal failed: " + journal_->failed()->message};
   }
+  if (const Status good = clock_is_good(); !good) return good.error();
   const bool leased = std::ranges::any_of(held.parts, &budget::HeldPart::leased);
   if (!leased) return std::nullopt;
-  if (clock_off_.load(std::memory_order_relaxed)) {
-    return Error{Code::unavailable,
-                 "this machine's clock is off the store's by more than max_clock_skew"};
-  }
-  if (deps_.clock.boot().count() >= grant_until_us_.load(std::memory_order_relaxed)) {
+  const Duration boot = deps_.clock.boot();
+  if (boot.count() >= grant_until_us_.load(std::memory_order_relaxed)) {
     return Error{Code::unavailable, "the store has not been heard of for lease_ttl; retry"};
   }
+  if (is_ahead(at, boot)) return Error{Code::unavailable, "this machine's clock has moved; retry"};
   return std::nullopt;
 }
 
 Result<budget::Held> EngineLedger::begin(budget::Held held, const HoldAsk& ask) {
-  if (const std::optional<Error> error = refuses(held)) {
+  if (const std::optional<Error> error = refuses(held, time_of(ask))) {
     book_.release(held);
     return std::unexpected(*error);
   }
@@ -125,7 +124,7 @@ Result<budget::Held> EngineLedger::hold(const HoldAsk& ask) {
   const budget::LocalAccount local = book_.local(ask.account);
   budget::HoldAnswer answer =
       book_.hold(local, {ask.names, ask.need, time_of(ask), catalogue_.load(), budget::Ask::first});
-  if (answer.what == budget::HoldAnswer::What::held && !refuses(answer.held)) {
+  if (answer.what == budget::HoldAnswer::What::held && !refuses(answer.held, time_of(ask))) {
     if (answer.running_low) deps_.workers.wake(control_);
     return begin(std::move(answer.held), ask);
   }
@@ -160,7 +159,7 @@ void EngineLedger::hold(HoldAsk ask, HoldDone done) {
   budget::HoldAnswer answer =
       book_.hold(local, {ask.names, ask.need, time_of(ask), catalogue_.load(), budget::Ask::first});
   if (answer.what == budget::HoldAnswer::What::held) {
-    if (!refuses(answer.held)) {
+    if (!refuses(answer.held, time_of(ask))) {
       done(begin(std::move(answer.held), ask));
       return;
     }
@@ -440,7 +439,7 @@ Ledger::Health EngineLedger::health() const {
   health.backlog = newest > applied ? newest - applied : 0;
   budget::Held leased;
   leased.parts.push_back({.leased = true});
-  if (const std::optional<Error> why = refuses(leased)) {
+  if (const std::optional<Error> why = refuses(leased, deps_.clock.now())) {
     health.granting = false;
     health.why_not = why->message;
   }

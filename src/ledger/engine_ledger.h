@@ -72,7 +72,7 @@ class EngineLedger final : public Ledger {
     std::uint64_t ticket = 0;
   };
   [[nodiscard]] Instant time_of(const HoldAsk& ask) const;  // whose limits: its own, else now
-  [[nodiscard]] std::optional<Error> refuses(const budget::Held& held) const;
+  [[nodiscard]] std::optional<Error> refuses(const budget::Held& held, Instant at) const;
   [[nodiscard]] Result<budget::Held> begin(budget::Held held, const HoldAsk& ask);
   [[nodiscard]] Result<Written> write(budget::SettledBudgets&& settled,
                                       store::Settlement&& settlement, std::size_t reserved);
@@ -85,6 +85,21 @@ class EngineLedger final : public Ledger {
   void when_durable(std::uint64_t ticket, std::move_only_function<void(Status)> done);
   [[nodiscard]] Status durable(std::uint64_t ticket) const;
   [[nodiscard]] base::Gate& durable_gate();
+
+  // ---- clock.cpp
+  enum class ClockState : std::uint8_t { good, off, stepped };
+  struct ClockReading {
+    Instant wall = {};
+    Duration boot = {};
+  };
+  [[nodiscard]] ClockReading read_clock() const;
+  // What a renewal that was sent at `before` says of the clocks: ours against the store's, and the
+  // store's against boot time.
+  void watch_clock(const ClockReading& before, Instant store_now);
+  [[nodiscard]] Status clock_is_good() const;
+  // Wall time is not where boot time since the last renewal should have brought it.
+  [[nodiscard]] bool clock_has_moved() const;
+  [[nodiscard]] bool is_ahead(Instant at, Duration boot) const;
 
   // ---- detached.cpp
   struct Moved {
@@ -107,6 +122,7 @@ class EngineLedger final : public Ledger {
   };
   [[nodiscard]] Result<Numbered> put_numbered(Frame frame);
   [[nodiscard]] Result<Moved> move_out(const budget::Held& held, HoldClaim claim);
+  [[nodiscard]] Result<KeyEntry> ask_store(const store::KeyRef& key, Result<KeyEntry> entry);
   [[nodiscard]] Result<Ended> end_detached(Result<KeyEntry> entry, store::Settlement settlement);
   void make_known(const store::Settlement& settlement);
   [[nodiscard]] std::vector<store::HoldKey> hold_keys() const;
@@ -197,7 +213,8 @@ class EngineLedger final : public Ledger {
   base::Mutex memory_mutex_;
   base::Gate applied_;                           // seqs that the store has
   std::atomic<std::int64_t> grant_until_us_{0};  // boot time
-  std::atomic<bool> clock_off_{false};
+  std::atomic<ClockState> clock_{ClockState::good};
+  std::atomic<std::int64_t> wall_offset_us_{0};  // wall - boot at the last renewal
 
   struct Waiting {
     std::uint64_t ticket = 0;
@@ -219,6 +236,12 @@ class EngineLedger final : public Ledger {
   Duration next_beat_ = {};
   std::vector<store::BudgetKey> recalled_;
   std::vector<budget::Book::Back> owed_;
+  struct Offset {  // of the store's time from boot time: a renewal takes a while
+    Duration least = {}, most = {};
+  };
+  std::optional<Offset> store_offset_;
+  Duration stepped_until_ = {};  // boot time
+  Duration settled_from_ = {};   // boot time from which living engines have renewed by this clock
   struct AppliedAt {
     Duration at = {};
     store::Seq seq = 0;

@@ -70,6 +70,7 @@ Status EngineLedger::start() {
     journal_->set_wake([this] { deps_.workers.wake(writer_); });
     deps_.workers.start("aim-journal", writer_, kWriterIdle);
   }
+  settled_from_ = deps_.clock.boot() + options_.lease_ttl;
   heartbeat();
   deps_.workers.start("aim-project", projector_, kProjectorIdle);
   deps_.workers.start("aim-control", control_, options_.heartbeat / 4);

@@ -83,7 +83,7 @@ TEST(Named, store_away_grants_stop_at_lease_ttl_by_boot_clock) {
     EXPECT_THAT(node->health().why_not, HasSubstr("lease_ttl"));
     EXPECT_EQ(site.state(tokens_of(kAcme)).used, 10) << "journalled, not in the store";
 
-    site.clock.set_wall(wall);
+    site.clock.set_wall(wall + site.options.lease_ttl);
     site.away->away = false;
     pass(site, site.options.heartbeat, {&node});
     ASSERT_TRUE(node->drain());
