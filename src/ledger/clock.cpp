@@ -1,6 +1,6 @@
 // Three clocks: wall time (this machine's), the store's, and boot time, which only goes on. Wall
-// time decides periods and is the store's; leases end by boot time. A clock that is off, or one that
-// has stepped, grants nothing.
+// time decides periods and is the store's; leases end by boot time. A clock that is off, or one
+// that has stepped, grants nothing.
 #include <fmt/format.h>
 
 #include "ledger/engine_ledger.h"
