@@ -127,6 +127,23 @@ TEST_F(SqliteStoreTest, KeepsEverythingWhenItIsOpenedAgain) {
   expect_verified(*store);
 }
 
+TEST_F(SqliteStoreTest, FindsAKeyWhateverWasReadOnThatConnectionBefore) {
+  const Account acme = account_of("acme");
+  const auto store = opened();
+  Feeder engine(*store);
+  engine.apply({keyed(call_of(acme, 20), "k")});
+  for (int i = 0; i < 50; ++i) {
+    SCOPED_TRACE(i);
+    expect_verified(*store);  // reads whole tables of keys, with statements of its own
+    const std::vector<std::string> moved(static_cast<std::size_t>(i % 7), std::string(60, 'x'));
+    const auto seen = store->find_key(key_of("acme", "call", "k"));
+    ASSERT_TRUE(seen && *seen);
+    ASSERT_EQ((*seen)->row, row_id(1, 1));
+    ASSERT_EQ((*seen)->content, 7U);
+    ASSERT_FALSE(*store->find_key(key_of("acme", "call", "unknown")));
+  }
+}
+
 TEST_F(SqliteStoreTest, SaysWhatAFileIsThatItCannotOpen) {
   write_file("this is a text, and a long one: " + std::string(200, 'x'));
   expect_refused(Code::corrupt, "no SQLite database");
