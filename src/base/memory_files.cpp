@@ -52,18 +52,20 @@ struct Node {
     safe.resize(now.size(), '\0');
     pending.clear();
   }
+  // A sector reaches the disk as a whole, in any of the states that it had since the last sync.
   void keep_some(const MemoryFiles::Keep& keep) {
+    std::string seen = safe;
     for (const Pending& change : pending) {
       if (change.what == Pending::What::resize) {
+        seen.resize(change.offset, '\0');
         if (keep()) safe.resize(change.offset, '\0');
         continue;
       }
-      const std::string_view bytes = change.bytes;
-      for (std::size_t from = 0; from < bytes.size();) {
-        const std::size_t room = kSectorBytes - (change.offset + from) % kSectorBytes;
-        const std::string_view sector = bytes.substr(from, room);
-        if (keep()) put(safe, change.offset + from, sector);
-        from += sector.size();
+      put(seen, change.offset, change.bytes);
+      const std::uint64_t end = change.offset + change.bytes.size();
+      for (std::uint64_t at = change.offset / kSectorBytes * kSectorBytes; at < end;
+           at += kSectorBytes) {
+        if (keep()) put(safe, at, std::string_view(seen).substr(at, kSectorBytes));
       }
     }
   }

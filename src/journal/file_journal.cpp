@@ -329,12 +329,11 @@ std::vector<std::uint64_t> FileJournal::droppable(std::uint64_t applied_seq) {
 Result<int> FileJournal::drop_segments(std::uint64_t applied_seq) {
   int dropped = 0;
   for (const std::uint64_t number : droppable(applied_seq)) {
-    AIMETER_CHECK_OK(files_.remove(segment_path(options_.folder, number)));
+    AIMETER_CHECK_OK(remove_segment(number));
     ++dropped;
     const base::Lock lock(mutex_);
     segments_.pop_front();
   }
-  if (dropped > 0) AIMETER_CHECK_OK(files_.sync_folder(options_.folder));
   return dropped;
 }
 
@@ -369,9 +368,13 @@ Status FileJournal::end_files() {
   AIMETER_CHECK_OK(writing_file_->truncate(end));
   writing_file_.reset();
   std::ranges::reverse(spares);  // a crash in between leaves no gap
-  for (const std::uint64_t number : spares) {
-    AIMETER_CHECK_OK(files_.remove(segment_path(options_.folder, number)));
-  }
+  for (const std::uint64_t number : spares) AIMETER_CHECK_OK(remove_segment(number));
+  return {};
+}
+
+// Names that go together may survive a loss of power in any mixture; a gap would be damage.
+Status FileJournal::remove_segment(std::uint64_t number) {
+  AIMETER_CHECK_OK(files_.remove(segment_path(options_.folder, number)));
   return files_.sync_folder(options_.folder);
 }
 

@@ -82,6 +82,7 @@ class FileJournal final : public Journal {
       AIMETER_EXCLUDES(mutex_);
   [[nodiscard]] std::vector<std::uint64_t> droppable(std::uint64_t applied_seq)
       AIMETER_EXCLUDES(mutex_);
+  [[nodiscard]] Status remove_segment(std::uint64_t number);
   [[nodiscard]] Status end_files() AIMETER_EXCLUDES(mutex_);
 
   base::Files& files_;

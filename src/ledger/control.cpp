@@ -187,6 +187,7 @@ void EngineLedger::heartbeat() {
     }
   }
   if (!pulse) {
+    if (pulse.error().code == Code::corrupt) store_broken_.store(true);
     const base::Lock lock(trouble_mutex_);
     store_trouble_ = pulse.error();
     return;
@@ -217,8 +218,18 @@ void EngineLedger::housekeeping(Instant store_now) {
     applied_history_.pop_front();
   }
   const bool old = boot - applied_history_.front().at >= options_.keep_segments;
-  // The renewal before this was a full-sync commit: what was applied an hour ago is safe.
-  if (journal_ != nullptr && old) (void)journal_->drop_segments(applied_history_.front().seq);
+  if (journal_ == nullptr || !old || !sync_store()) return;
+  (void)journal_->drop_segments(applied_history_.front().seq);
+}
+
+// Leases and settlements are committed with relaxed syncing: what was applied an hour ago is safe
+// only after a commit with full sync. An empty batch is one.
+Status EngineLedger::sync_store() {
+  const std::scoped_lock lock(lane_);
+  AIMETER_TRY(const store::Seq last, deps_.store.last_seq(engine_));
+  const auto synced = deps_.store.apply({engine_, epoch_.load()}, last, {}, store::Sync::full);
+  if (!synced) return std::unexpected(synced.error());
+  return {};
 }
 
 void EngineLedger::give_back(std::vector<budget::Book::Back> backs) {

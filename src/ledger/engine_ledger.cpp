@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/fault.h"
 #include "ledger/frames.h"
 #include "store/codec.h"
 
@@ -61,6 +62,11 @@ std::optional<Error> EngineLedger::refuses(const budget::Held& held, Instant at)
   if (journal_ != nullptr && journal_->failed()) {
     return Error{Code::unavailable, "the journal failed: " + journal_->failed()->message};
   }
+  if (store_broken_.load(std::memory_order_relaxed)) {
+    const base::Lock lock(trouble_mutex_);
+    return Error{Code::unavailable,
+                 "the store failed: " + (store_trouble_ ? store_trouble_->message : "")};
+  }
   if (const Status good = clock_is_good(); !good) return good.error();
   const bool leased = std::ranges::any_of(held.parts, &budget::HeldPart::leased);
   if (!leased) return std::nullopt;
@@ -105,7 +111,9 @@ Result<budget::Held> EngineLedger::begin(budget::Held held, const HoldAsk& ask) 
     return std::unexpected(std::move(reserved).error());
   }
   held.reserved_bytes = bytes;
+  AIMETER_FAULT_POINT("ledger.before_begin");
   auto begun = journal_->append(journal::FrameType::begin, store::encode(begin), 0, nullptr);
+  AIMETER_FAULT_POINT("ledger.after_begin");
   if (!begun) {
     journal_->unreserve(bytes);
     book_.release(held);

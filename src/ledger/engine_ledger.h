@@ -170,6 +170,7 @@ class EngineLedger final : public Ledger {
   void answer_recalls(const std::vector<store::BudgetKey>& recalled);
   void give_back(std::vector<budget::Book::Back> backs);
   void housekeeping(Instant store_now);
+  [[nodiscard]] Status sync_store();
   // False: it waits for what others leased.
   bool serve(Request& request);
   [[nodiscard]] Result<budget::HoldAnswer> negotiate(const HoldAsk& ask);
@@ -215,6 +216,7 @@ class EngineLedger final : public Ledger {
   std::atomic<std::int64_t> grant_until_us_{0};  // boot time
   std::atomic<ClockState> clock_{ClockState::good};
   std::atomic<std::int64_t> wall_offset_us_{0};  // wall - boot at the last renewal
+  std::atomic<bool> store_broken_{false};  // it said corrupt: for good
 
   struct Waiting {
     std::uint64_t ticket = 0;

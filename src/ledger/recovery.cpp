@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstring>
 #include <map>
 
+#include "base/fault.h"
 #include "journal/journal.h"
 #include "ledger/frames.h"
 #include "store/codec.h"
@@ -49,10 +51,11 @@ class Replay {
     }
     return {};
   }
+  // Safe with close_engine(), a commit with full sync; until then the journal is read again.
   [[nodiscard]] Status flush() {
     if (batch_.empty()) return {};
     AIMETER_TRY(const store::Applied done,
-                store_.apply({engine_, 0}, applied_, batch_, store::Sync::full));
+                store_.apply({engine_, 0}, applied_, batch_, store::Sync::relaxed));
     applied_ = done.last;
     settlements_ += batch_.size();
     batch_.clear();
@@ -83,16 +86,6 @@ std::optional<store::EngineId> engine_of(const std::string& folder) {
   return engine;
 }
 
-[[nodiscard]] Status remove_folder(base::Files& files, const std::string& folder) {
-  AIMETER_TRY(const std::vector<std::string> names, files.list(folder));
-  for (const std::string& name : names) AIMETER_CHECK_OK(files.remove(folder + "/" + name));
-  return files.remove(folder);
-}
-
-}  // namespace
-
-namespace {
-
 // A folder that was carried into the store: up to which seq, and into which store.
 struct Drained {
   store::Seq seq = 0;
@@ -117,14 +110,40 @@ std::optional<Drained> read_drained(base::Files& files, const std::string& folde
   return Drained{*seq, text->substr(kSeqDigits + 1)};
 }
 
+// The mark goes last: what is left of a folder must still say that it was drained.
+[[nodiscard]] Status remove_folder(base::Files& files, const std::string& folder) {
+  AIMETER_TRY(const std::vector<std::string> names, files.list(folder));
+  const std::string mark = drained_mark(folder);
+  for (const std::string& name : names) {
+    const std::string path = folder + "/" + name;
+    if (path != mark) AIMETER_CHECK_OK(files.remove(path));
+  }
+  AIMETER_CHECK_OK(files.sync_folder(folder));
+  AIMETER_CHECK_OK(files.remove(mark));
+  return files.remove(folder);
+}
+
+// The seqs that a journal holds, 0 for none.
+struct Kept {
+  store::Seq first = 0, last = 0;
+
+  void see(const journal::Frame& frame) {
+    if (!journal::is_numbered(frame.type)) return;
+    store::Seq seq = 0;
+    std::memcpy(&seq, frame.payload.data(), sizeof seq);  // little-endian, as journal.h says
+    if (first == 0) first = seq;
+    last = seq;
+  }
+};
+
 }  // namespace
 
 Status write_drained(base::Files& files, const std::string& folder, store::Seq seq,
                      const base::Key16& store_id) {
   AIMETER_TRY(const std::unique_ptr<base::File> file,
               files.open(drained_mark(folder), base::OpenMode::create));
-  AIMETER_CHECK_OK(file->write_at(0, fmt::format("{:020} {}\n", seq, hex_of(store_id))));
-  return file->sync();
+  // Not synced: without it the folder is read once more, and nothing of it is applied.
+  return file->write_at(0, fmt::format("{:020} {}\n", seq, hex_of(store_id)));
 }
 
 namespace {
@@ -169,19 +188,49 @@ class Recovery {
       return old ? remove_folder(files_, folder) : Status{};
     }
     // Everything is read once before anything is applied: damage changes nothing.
+    Kept kept;
     AIMETER_TRY(const journal::Recovered found,
-                journal::recover(files_, folder, [](const journal::Frame&) { return Status{}; }));
-    if (found.engine == 0) return {};  // no segment was ever written
-    if (found.store_id != store_id_) return another_store(folder);
+                journal::recover(files_, folder, [&](const journal::Frame& frame) {
+                  kept.see(frame);
+                  return Status{};
+                }));
+    if (found.engine == 0 && !drained) return {};  // no segment was ever written
+    if (found.engine != 0 && found.store_id != store_id_) return another_store(folder);
+    AIMETER_CHECK_OK(check_reach({engine, state != nullptr ? state->last_seq : 0},
+                                 drained ? drained->seq : 0, kept, folder));
     if (state == nullptr) {
-      return fail(
-          Code::failed_precondition,
-          fmt::format("{}: the store does not know engine {}: it was restored from a backup "
-                      "older than this journal; restore a newer one, or move the folder "
-                      "away and lose what it holds",
-                      folder, engine));
+      // The store was restored from a backup that is older than this engine.
+      const store::EngineCard card{.journal = options_.journal_dir, .number = engine};
+      if (const auto known = store_.open_engine(card); !known) {
+        return std::unexpected(known.error());
+      }
     }
     return replay(engine, folder);
+  }
+
+  struct InStore {
+    store::EngineId engine = 0;
+    store::Seq last = 0;
+  };
+  // That the journal reaches from what the store has to what it is known to have had.
+  [[nodiscard]] static Status check_reach(InStore there, store::Seq drained, const Kept& kept,
+                                          const std::string& folder) {
+    store::Seq missing_from = 0, missing_to = 0;
+    const store::Seq known = std::max(there.last, kept.last);
+    if (kept.first > there.last + 1) {
+      missing_from = there.last + 1;
+      missing_to = kept.first - 1;
+    } else if (drained > known) {
+      missing_from = known + 1;
+      missing_to = drained;
+    }
+    if (missing_from == 0) return {};
+    return fail(Code::failed_precondition,
+                fmt::format("{}: the store has the settlements of engine {} up to {}, and {} to {} "
+                            "({} of them) are not in this journal any more: restore a newer "
+                            "backup, or move the folder away and lose what it holds",
+                            folder, there.engine, there.last, missing_from, missing_to,
+                            missing_to - missing_from + 1));
   }
 
   [[nodiscard]] static Status another_store(const std::string& folder) {
@@ -201,7 +250,9 @@ class Recovery {
     if (!orphans.empty()) {
       AIMETER_CHECK_OK(store_.change({store::PutOrphans{orphans}, "recovery"}));
     }
+    AIMETER_FAULT_POINT("ledger.recovery_applied");
     AIMETER_CHECK_OK(store_.close_engine(engine));
+    AIMETER_FAULT_POINT("ledger.recovery_closed");
     AIMETER_CHECK_OK(write_drained(files_, folder, replay.newest(), store_id_));
     if (on_orphan_) {
       for (const store::Orphan& orphan : orphans) on_orphan_(orphan);

@@ -7,7 +7,9 @@
 // Ownership:     borrows everything.
 //
 // What dead engines left: their tail goes into the store under their own number, their orphans are
-// listed, their leases go back, in this order.
+// listed, their leases go back, in this order. A store that was restored from an older backup is
+// healed by the segments that are kept, also of engines that it does not know; where they do not
+// reach back far enough nothing is opened and the missing seqs are named (failed_precondition).
 #pragma once
 
 #include <functional>

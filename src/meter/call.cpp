@@ -1,6 +1,7 @@
 // The sentence: request -> tenancy -> hold -> provider -> usage -> price -> settle -> events.
 // begin() goes up to the hold, the caller asks the provider, settle() does the rest and never
 // exits early.
+#include "base/fault.h"
 #include "meter/running_call.h"
 
 namespace aimeter::meter {
@@ -20,6 +21,7 @@ Result<Hold> Core::begin(Call call) {
 Result<Settled> RunningCall::settle(Answered answered) {
   if (auto ended = begin_settling()) return *std::move(ended);
   Outcome outcome = outcome_of(std::move(answered));  // usage, price
+  AIMETER_FAULT_POINT("meter.answer_read");
   Settled settled = is_repeat()
                         ? store_repeat(std::move(outcome))
                         : conclude(outcome, core().deps().ledger.settle(

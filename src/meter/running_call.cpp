@@ -2,6 +2,7 @@
 
 #include <future>
 
+#include "base/fault.h"
 #include "base/log.h"
 #include "store/record.h"
 
@@ -116,7 +117,9 @@ Settled RunningCall::conclude(Outcome& outcome, Result<ledger::SettleOutcome> wr
                              {.tokens = settled.record.usage.total_tokens.count,
                               .cost_nanos = settled.record.total_cost.nanos});
   }
+  AIMETER_FAULT_POINT("meter.acknowledged");
   core().deps().facts.settled(settled, *written, outcome.problem);
+  AIMETER_FAULT_POINT("meter.event_delivered");
   return settled;
 }
 

@@ -114,9 +114,14 @@ bool has_lease(const State& state, EngineId engine) {
 
 }  // namespace
 
-EngineRef open_engine(State& state, const EngineCard& card, Instant now) {
-  const EngineId id = state.engines.empty() ? 1 : state.engines.rbegin()->first + 1;
+Result<EngineRef> open_engine(State& state, const EngineCard& card, Instant now) {
+  const EngineId next = state.engines.empty() ? 1 : state.engines.rbegin()->first + 1;
+  const EngineId id = card.number != 0 ? card.number : next;
+  if (state.engines.contains(id)) {
+    return fail(Code::conflict, fmt::format("engine {} is known already", id));
+  }
   EngineState engine{.ref = {.engine = id, .epoch = 1}, .card = card};
+  engine.card.number = 0;
   engine.applied_at = now;
   engine.renewed_at = now;
   state.engines[id] = engine;

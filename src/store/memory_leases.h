@@ -15,7 +15,7 @@
 
 namespace aimeter::store::memory {
 
-[[nodiscard]] EngineRef open_engine(State& state, const EngineCard& card, Instant now);
+[[nodiscard]] Result<EngineRef> open_engine(State& state, const EngineCard& card, Instant now);
 [[nodiscard]] Result<std::vector<LeaseGrant>> lease(State& state, EngineRef engine,
                                                     std::span<const LeaseAsk> asks, Instant now);
 [[nodiscard]] Result<Pulse> renew(State& state, EngineRef engine, std::span<const HeldReport> held,

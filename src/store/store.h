@@ -31,6 +31,7 @@ enum class Sync { relaxed, full };  // relaxed only for what a journal can repla
 
 struct EngineCard {                     // what an engine says when it opens
   std::string host = {}, journal = {};  // journal: its folder; "" = none
+  EngineId number = 0;  // 0: a new one; else that of a journal from which the store is healed
 };
 struct EngineRef {
   EngineId engine = 0;
@@ -326,6 +327,7 @@ class Store {
   [[nodiscard]] virtual Result<Seq> last_seq(EngineId engine) = 0;
 
   // ---- Control lane. find_key, keys_after, load_account and budget_states: any thread.
+  // Later numbers are above it. conflict: that number is known.
   [[nodiscard]] virtual Result<EngineRef> open_engine(const EngineCard& card) = 0;
   // All asks of one account or none: a grant below `one_call` for one of them gives 0 to all, and
   // others are asked to give back what that one lacked. Elsewhere: other engines' leases, and

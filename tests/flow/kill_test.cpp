@@ -1,5 +1,5 @@
 // `kill -9` of a load at random moments: what was acknowledged is there once, what was not at most
-// once. AIMETER_LONG=1 kills 50 times instead of 5, AIMETER_SEED=N chooses other moments.
+// once. AIMETER_LONG=1 kills 500 times instead of 20, AIMETER_SEED=N chooses other moments.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -89,7 +89,7 @@ TEST(Kill, what_was_acknowledged_survives_kill_9_and_is_counted_once) {
   const bool is_long = std::getenv("AIMETER_LONG") != nullptr;
   const char* given = std::getenv("AIMETER_SEED");
   const std::uint64_t seed = given != nullptr ? std::strtoull(given, nullptr, 10) : 1;
-  const int kills = is_long ? 50 : 5;
+  const int kills = is_long ? 500 : 20;
   const Folder folder;
   std::mt19937_64 random(seed);
   Acknowledged told;

@@ -10,7 +10,6 @@ namespace {
 constexpr int kBusyWaitMax_ms = 5'000;
 constexpr const char* kPragmas =
     "PRAGMA journal_mode = WAL;"
-    "PRAGMA synchronous = FULL;"
     "PRAGMA wal_autocheckpoint = 0;"
     "PRAGMA foreign_keys = OFF;"
     "PRAGMA temp_store = MEMORY;"
@@ -118,6 +117,7 @@ std::unexpected<Error> Connection::failed(int code) const {
   const int primary = code & 0xff;
   const Code ours = code_of(primary);
   if (ours == Code::invalid_argument) row_error_ = true;
+  if (code == SQLITE_IOERR_FSYNC || code == SQLITE_IOERR_DIR_FSYNC) failed_sync_ = true;
   return fail(ours, fmt::format("{}: {} ({}, SQLite {})", path_, words_of(primary),
                                 db_ != nullptr ? sqlite3_errmsg(db_) : sqlite3_errstr(code), code));
 }

@@ -61,13 +61,15 @@ class Connection {
   [[nodiscard]] bool was_row_error() const { return row_error_; }
   void note_row_error() { row_error_ = true; }
   void forget_row_error() { row_error_ = false; }
+  // Since it was opened. What was written before it is not to be relied on.
+  [[nodiscard]] bool saw_failed_sync() const { return failed_sync_; }
 
  private:
   Connection(sqlite3* db, std::string path) : db_(db), path_(std::move(path)) {}
 
   sqlite3* db_;
   std::string path_;
-  mutable bool row_error_ = false;
+  mutable bool row_error_ = false, failed_sync_ = false;
   int log_pages_ = 0;
   boost::unordered_flat_map<const char*, sqlite3_stmt*> statements_;
 };

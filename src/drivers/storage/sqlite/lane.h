@@ -26,11 +26,15 @@ struct Lane {
   Keys keys;
 };
 
+// Breaks the lock off when the connection saw a sync fail.
+void break_off_after_failed_sync(WriterLock& lock, const Connection& connection);
+
 class Write {
  public:
   [[nodiscard]] static Result<Write> begin(Lane& lane, WriterLock& lock, store::Sync sync);
   Write(Write&& other) noexcept
       : lane_(std::exchange(other.lane_, nullptr)),
+        lock_(other.lock_),
         turn_(std::move(other.turn_)),
         transaction_(std::move(other.transaction_)) {}
   Write& operator=(Write&&) = delete;
@@ -38,9 +42,10 @@ class Write {
   [[nodiscard]] Status commit();
 
  private:
-  Write(Lane& lane, WriterTurn turn, Transaction transaction)
-      : lane_(&lane), turn_(std::move(turn)), transaction_(std::move(transaction)) {}
-  Lane* lane_;       // null once committed
+  Write(Lane& lane, WriterLock& lock, Transaction transaction, WriterTurn turn)
+      : lane_(&lane), lock_(&lock), turn_(std::move(turn)), transaction_(std::move(transaction)) {}
+  Lane* lane_;  // null once committed
+  WriterLock* lock_;
   WriterTurn turn_;  // given up after the transaction has ended
   Transaction transaction_;
 };

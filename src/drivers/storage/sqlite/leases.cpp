@@ -219,10 +219,14 @@ Result<EngineRef> SqliteStore::open_engine(const store::EngineCard& card) {
   const std::lock_guard hold(control_mutex_);
   Connection& connection = *control_lane_->connection;
   AIMETER_TRY(Write write, Write::begin(*control_lane_, *lock_, store::Sync::full));
+  const auto number = card.number != 0 ? std::optional(card.number) : std::nullopt;
+  AIMETER_TRY(const auto known,
+              find_integer(connection, "SELECT 1 FROM ai_engines WHERE engine = ?1", number));
+  if (known) return fail(Code::conflict, fmt::format("engine {} is known already", card.number));
   AIMETER_CHECK_OK(run(connection,
-                       "INSERT INTO ai_engines(host, journal, epoch, applied_at, renewed_at) "
-                       "VALUES(?1, ?2, 1, ?3, ?3)",
-                       card.host, card.journal, micros(now())));
+                       "INSERT INTO ai_engines(engine, host, journal, epoch, applied_at, "
+                       "renewed_at) VALUES(?4, ?1, ?2, 1, ?3, ?3)",
+                       card.host, card.journal, micros(now()), number));
   const EngineRef ref{.engine = static_cast<store::EngineId>(connection.last_id()), .epoch = 1};
   AIMETER_CHECK_OK(write.commit());
   return ref;
@@ -326,7 +330,7 @@ Status SqliteStore::close_engine(store::EngineId engine) {
 Result<int> SqliteStore::take_back(Instant silent_since) {
   const std::lock_guard hold(control_mutex_);
   Connection& connection = *control_lane_->connection;
-  AIMETER_TRY(Write write, Write::begin(*control_lane_, *lock_, store::Sync::full));
+  AIMETER_TRY(Write write, Write::begin(*control_lane_, *lock_, store::Sync::relaxed));
   std::vector<store::EngineId> silent;
   {
     Query query(connection,

@@ -3,6 +3,7 @@
 #include <tuple>
 
 #include "drivers/storage/sqlite/maintenance.h"
+#include "base/fault.h"
 #include "drivers/storage/sqlite/rows.h"
 #include "store/record.h"
 
@@ -165,7 +166,9 @@ Result<store::Changed> prune(Lane& lane, const Slice& slice, Instant now) {
         run(connection, "DELETE FROM ai_usages WHERE id = ?1 AND tenant = ?2", id, row->tenant));
     changed.rows += 1;
   }
+  AIMETER_FAULT_POINT("store.pruned");
   AIMETER_CHECK_OK(sealer.write());
+  AIMETER_FAULT_POINT("store.sealed");
   if (!slice.more) AIMETER_CHECK_OK(lane.keys.drop_older(micros(now - kKeysKept)));
   return changed;
 }

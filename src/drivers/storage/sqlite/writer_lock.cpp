@@ -60,6 +60,11 @@ Status WriterLock::lock() {
   std::unique_lock hold(mutex_);
   const std::uint64_t ticket = next_++;
   turn_.wait(hold, [&] { return serving_ == ticket; });
+  if (broken_) {
+    ++serving_;
+    turn_.notify_all();
+    return std::unexpected(*broken_);
+  }
   hold.unlock();
   if (auto locked = lock_file(); !locked) {
     hold.lock();
@@ -80,6 +85,11 @@ Status WriterLock::lock_file() {
   return fail(Code::unavailable,
               fmt::format("{}: another process has held the writer's lock for {} s", path_,
                           kWriterWaitMax_ms / 1000));
+}
+
+void WriterLock::break_off(Error error) {
+  const std::lock_guard hold(mutex_);
+  if (!broken_) broken_ = std::move(error);
 }
 
 void WriterLock::unlock() {

@@ -1,6 +1,7 @@
 // Package:       drivers
 // Units:         microseconds of waiting.
-// Errors:        unavailable, naming the lock file, after kWriterWaitMax.
+// Errors:        unavailable, naming the lock file, after kWriterWaitMax; corrupt after a failed
+//                sync.
 // Thread safety: lock() and unlock() from any thread of the process.
 // Ownership:     owns two file descriptors.
 //
@@ -13,6 +14,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 
 #include "aimeter/result.h"
@@ -35,6 +37,9 @@ class WriterLock {
 
   [[nodiscard]] Status lock();
   void unlock();
+  // Nothing is written any more after a failed sync: the kernel has dropped what it could not
+  // write, so that a later commit would stand on nothing. lock() says `error` from now on.
+  void break_off(Error error);
 
  private:
   WriterLock(std::string path, int turnstile, int writer)
@@ -47,6 +52,7 @@ class WriterLock {
   std::mutex mutex_;
   std::condition_variable turn_;
   std::uint64_t next_ = 0, serving_ = 0;  // guarded by mutex_
+  std::optional<Error> broken_;           // guarded by mutex_
 };
 
 // Holds the lock until destroyed.

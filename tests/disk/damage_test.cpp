@@ -1,0 +1,217 @@
+// A disk that fails or lies: what is damaged is named, and nothing is granted on what may be lost.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sqlite3.h>
+
+#include "drivers/storage/sqlite/connection.h"
+#include "journal/frame.h"
+#include "tests/disk/world.h"
+
+namespace aimeter::disk {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr const char* kStore = "/data/usage.db";
+constexpr const char* kSegment = "/data/usage.db.aimeter/1/000001.seg";
+
+class Damage : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    Up up(world_, told_);
+    ASSERT_TRUE(up.open_store());
+    up.put_plan("main");
+    up.subscribe();
+    up.close();
+  }
+  void flip(const std::string& path, std::size_t at) {
+    std::string bytes = world_.files.bytes(path);
+    ASSERT_LT(at, bytes.size());
+    bytes[at] = static_cast<char>(bytes[at] ^ 0x10);
+    world_.files.set_bytes(path, std::move(bytes));
+  }
+
+  World world_;
+  Told told_;
+};
+
+TEST_F(Damage, AfterAFailedSyncOfTheStoreNothingIsGrantedUntilItIsOpenedAgain) {
+  {
+    Up up(world_, told_);
+    up.open();
+    up.calls("a", 2);
+    up.drain();
+    world_.files.fail_syncs_after(0);
+    const store::Change plan{store::PutPlan{{.name = "lost", .slug = "lost"}}, "test"};
+    const auto failed = up.ledger().change(plan);
+    ASSERT_FALSE(failed);
+    EXPECT_THAT(failed.error().message, HasSubstr("/data/usage.db: the disk failed"));
+    world_.files.fail_syncs_after(-1);  // the disk works again, what it dropped stays dropped
+    const auto refused = up.ledger().change(plan);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, Code::corrupt);
+    EXPECT_EQ(refused.error().message,
+              "/data/usage.db: a sync failed, and what was written before it may be lost; open the "
+              "store again and run `aimeter verify`");
+    up.pass(std::chrono::seconds(2));  // a heartbeat
+    up.call("refused");
+    EXPECT_FALSE(told_.tried.contains("refused")) << "no hold was granted";
+    const ledger::Ledger::Health health = up.ledger().health();
+    EXPECT_FALSE(health.granting);
+    EXPECT_THAT(health.why_not, HasSubstr("the store failed: /data/usage.db: a sync failed"));
+    up.kill();
+  }
+  Up up(world_, told_);
+  up.open();
+  expect_clean(up.store());
+  up.call("again");
+  EXPECT_TRUE(told_.rows.contains("again"));
+}
+
+TEST_F(Damage, AFailedSyncOfTheJournalIsInDoubtAndEndsTheGranting) {
+  {
+    Up up(world_, told_);
+    up.open();
+    up.calls("a", 2);
+    up.drain();
+    world_.files.fail_syncs_after(0);
+    up.call("doubtful");
+    EXPECT_TRUE(told_.tried.contains("doubtful"));
+    EXPECT_FALSE(told_.rows.contains("doubtful")) << "nobody was told that it is safe";
+    world_.files.fail_syncs_after(-1);
+    up.call("refused");
+    EXPECT_FALSE(told_.tried.contains("refused"));
+    EXPECT_THAT(up.ledger().health().why_not, HasSubstr("the journal failed: "));
+    up.kill();
+  }
+  Up up(world_, told_);
+  up.open();
+  expect_clean(up.store());
+  for (const auto& [key, row] : told_.rows) {
+    EXPECT_TRUE(up.store().find_key(digest_of(key)).value()) << key;
+  }
+}
+
+TEST_F(Damage, AFullDiskRefusesHoldsAndChangesAndNeverAnswers) {
+  Up up(world_, told_);
+  up.open();
+  up.calls("a", 1);
+  auto held = up.hold("last");
+  ASSERT_TRUE(held);
+  world_.files.set_free_bytes(0);
+  for (int i = 0; i < 40 && up.hold("more"); ++i) continue;  // until the segments are full
+  const auto refused = up.hold("refused");
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::unavailable);
+  EXPECT_THAT(refused.error().message, HasSubstr("No space left on device (errno 28)"));
+  const auto settled = up.settle(*std::move(held), "last");
+  EXPECT_TRUE(settled) << "its room was set aside";
+  world_.files.set_free_bytes(1U << 30);
+  up.drain();
+  EXPECT_TRUE(up.store().find_key(digest_of("last")).value());
+}
+
+// Every kind of frame, damaged before the end of the journal.
+TEST_F(Damage, AFlippedBitInAFrameIsNamedWithItsPlace) {
+  {
+    Up up(world_, told_);
+    up.options().segment_bytes = 1U << 20;
+    up.open();
+    up.calls("a", 2);
+    up.release("b");
+    up.calls("c", 2);
+    up.kill();
+  }
+  const std::string whole = world_.files.bytes(kSegment);
+  std::map<journal::FrameType, std::size_t> places;  // of the first frame of each kind
+  for (std::size_t at = journal::kSegmentHeaderBytes; at < whole.size();) {
+    const auto parsed = journal::parse_frame(std::string_view(whole).substr(at));
+    if (!parsed) break;
+    places.try_emplace(parsed->frame.type, at);
+    at += parsed->bytes;
+  }
+  ASSERT_EQ(places.size(), 3U) << "begin, settle and release";
+  std::vector<std::pair<std::size_t, std::string>> damages = {
+      {9, kSegment + std::string(": offset 0: ")}};
+  for (const auto& [type, at] : places) {
+    damages.emplace_back(at + journal::kFrameHeaderBytes + 5,
+                         fmt::format("{}: offset {}: frame ", kSegment, at));
+  }
+  for (const auto& [at, words] : damages) {
+    SCOPED_TRACE(at);
+    world_.files.set_bytes(kSegment, whole);
+    flip(kSegment, at);
+    Told ours;
+    Up up(world_, ours);
+    ASSERT_TRUE(up.open_store());
+    const Status opened = up.open_ledger();
+    ASSERT_FALSE(opened);
+    EXPECT_EQ(opened.error().code, Code::corrupt);
+    EXPECT_THAT(opened.error().message, HasSubstr(words));
+  }
+  world_.files.set_bytes(kSegment, whole);
+  Up up(world_, told_);
+  up.open();
+  for (const auto& [key, row] : told_.rows) {
+    EXPECT_TRUE(up.store().find_key(digest_of(key)).value()) << "damage changed nothing: " << key;
+  }
+}
+
+struct Tree {
+  std::string name = {};
+  std::size_t root = 0;
+};
+std::vector<Tree> trees_of(const store::StoreDisk& disk) {
+  namespace sqlite = drivers::sqlite;
+  auto connection =
+      sqlite::Connection::open({.path = kStore, .vfs = disk.vfs}, sqlite::Access::write).value();
+  std::vector<Tree> trees = {{"sqlite_schema", 1}};
+  sqlite::Query query(*connection,
+                      "SELECT name, rootpage FROM sqlite_schema WHERE rootpage > 1 ORDER BY 1");
+  while (query.step().value()) {
+    trees.push_back({query.text(0), static_cast<std::size_t>(query.integer(1))});
+  }
+  return trees;
+}
+
+TEST_F(Damage, AFlippedBitInAPageOfAnyTreeIsFoundByOpenOrVerify) {
+  constexpr std::size_t kPage = 4'096, kHeader = 100;  // of the file, on page 1
+  {
+    Up up(world_, told_);
+    up.open();
+    up.calls("a", 3);
+    up.drain();
+    up.close();
+  }
+  std::vector<Tree> trees;
+  {
+    const Process process(world_.machine);
+    trees = trees_of(process.disk());
+  }
+  ASSERT_GT(trees.size(), 30U);
+  const std::string whole = world_.files.bytes(kStore);
+  for (const Tree& tree : trees) {
+    SCOPED_TRACE(tree.name);
+    world_.files.set_bytes(kStore, whole);
+    ASSERT_TRUE(world_.files.remove(std::string(kStore) + "-wal"));
+    flip(kStore, (tree.root - 1) * kPage + (tree.root == 1 ? kHeader : 0));  // its kind of page
+    Told ours;
+    Up up(world_, ours);
+    const Status opened = up.open_store();
+    if (!opened) {
+      EXPECT_EQ(opened.error().code, Code::corrupt);
+      EXPECT_THAT(opened.error().message, HasSubstr("/data/usage.db: is damaged"));
+      continue;
+    }
+    const auto verified = up.store().verify([](std::int64_t, std::int64_t) { return true; });
+    if (!verified) {
+      EXPECT_EQ(verified.error().code, Code::corrupt);
+      EXPECT_THAT(verified.error().message, HasSubstr("/data/usage.db: is damaged"));
+      continue;
+    }
+    EXPECT_FALSE(verified->findings.empty()) << "nobody has seen it";
+  }
+}
+
+}  // namespace
+}  // namespace aimeter::disk
