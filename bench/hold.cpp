@@ -63,7 +63,7 @@ class HeldBook {
     if (answer.what != budget::HoldAnswer::What::held) {
       return fail(Code::failed_precondition, "the book held nothing");
     }
-    const budget::SettledBudgets settled = book_.settle(answer.held, names_, actual_);
+    const budget::SettledBudgets settled = book_.settle(answer.held, actual_);
     ++uses_[local];
     if (settled.parts.size() == 2) return {};
     return fail(Code::corrupt, "the book lost a budget");

@@ -11,6 +11,7 @@
 #pragma once
 
 #include <atomic>
+#include <boost/container/small_vector.hpp>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -41,14 +42,24 @@ struct Names {
 [[nodiscard]] BudgetKey key_of(const Account& account, const plans::ConcreteBudget& budget,
                                std::string_view name);
 
+// Of a Need or an Actual.
+template <class Amounts>
+[[nodiscard]] Amount amount_of(const Amounts& amounts, BudgetKind kind) {
+  if (kind == BudgetKind::tokens) return amounts.tokens;
+  return kind == BudgetKind::requests ? amounts.requests : amounts.cost_nanos;
+}
+
 enum class Fit : std::uint8_t { strict, may_cap };  // may_cap: a learned estimate
 struct Need {
   Amount tokens = 0, cost_nanos = 0, requests = 1;
   std::string cost_currency = "usd";
   Fit tokens_fit = Fit::strict, cost_fit = Fit::strict;
-  [[nodiscard]] Amount of(BudgetKind kind) const;
+  [[nodiscard]] Amount of(BudgetKind kind) const { return amount_of(*this, kind); }
   [[nodiscard]] Fit fit(BudgetKind kind) const;
 };
+
+// An account's tokens and cost, and one more, are held without a heap allocation.
+constexpr std::size_t kFewBudgets = 3;
 
 struct HeldPart {
   std::uint32_t slot = 0;  // of its account's counters
@@ -62,11 +73,11 @@ using LocalAccount = std::uint32_t;  // dense, per process, never written
 
 // Part of one or several budgets set aside. Ends once: settle() or release().
 struct Held {
-  std::uint64_t number = 0;  // in this engine, from 1
+  std::uint64_t number = 0;  // in this engine, never 0: the account's, and how many it had
   LocalAccount account = 0;
   std::uint32_t epoch = 0;
   std::shared_ptr<const Terms> terms = {};
-  std::vector<HeldPart> parts = {};
+  boost::container::small_vector<HeldPart, kFewBudgets> parts;
   bool capped = false;
   std::size_t reserved_bytes = 0;  // set aside for its settlement by whoever journals it
   [[nodiscard]] bool would_refuse() const;
@@ -101,7 +112,7 @@ struct HoldAnswer {
     short_of,
     refused
   } what = What::stale;
-  Held held = {};                               // of held
+  Held held;                                    // of held
   std::vector<BudgetKey> unknown = {};          // of unknown_budgets: add() them, then again
   std::vector<Short> shorts = {};               // of short_of: ask the store for leases, then again
   std::shared_ptr<const Refusal> refusal = {};  // of refused
@@ -121,21 +132,22 @@ struct StoreWord {
 
 struct Actual {
   Amount tokens = 0, cost_nanos = 0, requests = 1;
-  [[nodiscard]] Amount of(BudgetKind kind) const;
+  [[nodiscard]] Amount of(BudgetKind kind) const { return amount_of(*this, kind); }
 };
 // One budget of a settlement: what the lease gives up and what is counted.
 struct SettledPart {
-  BudgetKey key = {};
+  const BudgetKey* key = nullptr;  // the counter's, until the store has counted the settlement
   Amount held = 0, actual = 0;
   std::optional<Amount> limit = {};
   bool blocking = false, shadow = false, would_refuse = false;
   bool counted = true;  // known to the book
 };
-struct SettledBudgets {
-  std::vector<SettledPart> parts = {};
-  LimitCheck check = {};  // after it
-  bool crossed_approaching = false,
-       crossed_reached = false;  // for the first time in this engine and period
+using SettledParts = boost::container::small_vector<SettledPart, kFewBudgets>;
+struct Crossings {  // for the first time in this engine and period
+  bool crossed_approaching = false, crossed_reached = false;
+};
+struct SettledBudgets : Crossings {
+  SettledParts parts;
 };
 
 // What the store has counted of one budget of this engine, summed over a batch.
@@ -169,20 +181,18 @@ class Book {
   // All budgets that the call touches, or none.
   [[nodiscard]] HoldAnswer hold(LocalAccount account, const HoldCall& call);
   void release(const Held& held);
-  [[nodiscard]] SettledBudgets settle(const Held& held, const Names& names, const Actual& actual);
+  [[nodiscard]] SettledBudgets settle(const Held& held, const Actual& actual);
   // For what is settled without a hold (a record, an adjustment): counts the parts that are known
   // here, and takes what they use from what is free of their leases, asking for no more. Fills
   // `held` and `counted` of each part.
-  [[nodiscard]] SettledBudgets count(LocalAccount account, const Names& names,
-                                     std::vector<SettledPart> parts);
+  [[nodiscard]] Crossings count(LocalAccount account, std::span<SettledPart> parts);
   // The hold leaves this engine for the store, with all that its leases gave it.
   void detach(const Held& held);
   // For the settlement of a detached hold: counts the parts that are known here, and takes nothing
   // from leases. Fills `counted` of each part.
-  [[nodiscard]] SettledBudgets count_detached(LocalAccount account, const Names& names,
-                                              std::vector<SettledPart> parts);
-  // The keys of a hold's parts, as begin frames name them.
-  [[nodiscard]] std::vector<SettledPart> parts_of(const Held& held) const;
+  [[nodiscard]] Crossings count_detached(LocalAccount account, std::span<SettledPart> parts);
+  // A hold's parts with their keys, as begin frames name them; keys live until the hold has ended.
+  [[nodiscard]] SettledParts parts_of(const Held& held) const;
   // The store has counted these parts of this engine's settlements and says `used` after them.
   void applied(std::span<const AppliedPart> sums, std::span<const StoreWord> words);
 
@@ -212,6 +222,7 @@ class Book {
 
  private:
   struct Entry;
+  struct Body;
   struct Table;
   std::unique_ptr<Table> table_;
 };

@@ -17,13 +17,13 @@ bool fuller(const Counter& candidate, const Counter* chosen) {
 
 BudgetCheck budget_check(const Counter& counter, Amount need) {
   BudgetCheck check{.kind = counter.kind,
-                    .scope = counter.scope,
-                    .name = counter.name,
+                    .scope = counter.key->scope,
+                    .name = counter.key->name,
                     .limit = counter.limit,
                     .used = counter.used_view(),
                     .held = counter.held + counter.held_elsewhere,
-                    .currency = counter.currency,
-                    .period = counter.span};
+                    .currency = counter.key->currency,
+                    .period = counter.key->span};
   check.enforcement = counter.shadow ? Enforcement::shadow : Enforcement::enforce;
   check.would_refuse = counter.shadow && !counter.fits_limit(need);
   return check;
@@ -40,7 +40,7 @@ void narrow(LimitCheck& check, const Counter& counter) {
   }
   if (counter.kind == BudgetKind::cost) {
     if (!check.remaining_cost || left < check.remaining_cost->nanos) {
-      check.remaining_cost = money_of(left, counter.currency);
+      check.remaining_cost = money_of(left, counter.key->currency);
     }
   }
 }
@@ -51,25 +51,25 @@ void speak_of(LimitCheck& check, const Counter& counter) {
   check.limit = Tokens{*counter.limit};
   check.used = Tokens{counter.used_view()};
   check.held = Tokens{counter.held + counter.held_elsewhere};
-  check.resets_at = counter.span.end;
+  check.resets_at = counter.key->span.end;
 }
 
 }  // namespace
 
-std::shared_ptr<const Refusal> Book::Entry::refusal(const Counter& counter, Amount need,
-                                                    bool first) const {
+std::shared_ptr<const Refusal> Book::Body::refusal(const Counter& counter, Amount need,
+                                                   bool first) const {
   auto why = std::make_shared<Refusal>();
   why->budget = std::string(name_of(counter.kind));
-  why->scope = std::string(name_of(counter.scope));
-  why->resets_at = counter.span.end;
+  why->scope = std::string(name_of(counter.key->scope));
+  why->resets_at = counter.key->span.end;
   why->first = first;
   const Amount limit = counter.limit.value_or(0);
   const Amount held = counter.held + counter.held_elsewhere;
   if (counter.kind == BudgetKind::cost) {
-    why->limit_cost = money_of(limit, counter.currency);
-    why->used_cost = money_of(counter.used_view(), counter.currency);
-    why->held_cost = money_of(held, counter.currency);
-    why->requested_cost = money_of(need, counter.currency);
+    why->limit_cost = money_of(limit, counter.key->currency);
+    why->used_cost = money_of(counter.used_view(), counter.key->currency);
+    why->held_cost = money_of(held, counter.key->currency);
+    why->requested_cost = money_of(need, counter.key->currency);
   } else {
     why->limit = Tokens{limit};
     why->used = Tokens{counter.used_view()};
@@ -79,7 +79,7 @@ std::shared_ptr<const Refusal> Book::Entry::refusal(const Counter& counter, Amou
   return why;
 }
 
-void Book::Entry::refuse(Counter& counter, const Need& need, HoldAnswer& answer) const {
+void Book::Body::refuse(Counter& counter, const Need& need, HoldAnswer& answer) const {
   const Amount wanted = need.of(counter.kind);
   const bool may_cap = need.fit(counter.kind) == Fit::may_cap && *counter.limit > 0;
   answer.what = HoldAnswer::What::refused;
@@ -92,7 +92,7 @@ void Book::Entry::refuse(Counter& counter, const Need& need, HoldAnswer& answer)
   if (!answer.fits_limit) counter.told_reached = true;
 }
 
-LimitCheck Book::Entry::check(const Names& names, const Need& requested) const {
+LimitCheck Book::Body::check(const Names& names, const Need& requested) const {
   LimitCheck check;
   if (!terms) return check;
   if (terms->limits.plan) check.plan = terms->limits.plan->slug;
@@ -110,8 +110,7 @@ LimitCheck Book::Entry::check(const Names& names, const Need& requested) const {
       continue;
     }
     narrow(check, counter);
-    const Percent percent = Percent::of(counter.used_view(), *counter.limit);
-    check.approaching = check.approaching || percent.hundredths >= approaching_hundredths;
+    check.approaching = check.approaching || counter.used_view() >= counter.approaching_at;
     check.hard_limit_reached = check.hard_limit_reached || counter.used_view() >= *counter.limit;
     if (fuller(counter, spoken)) spoken = &counter;
     if (counter.blocking && !counter.fits_limit(need) && !check.reason) {

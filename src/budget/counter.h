@@ -10,26 +10,29 @@
 // tokens are never sold twice. Only the rest is an excess.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <memory>
 #include <optional>
-#include <string>
 
 #include "budget/book.h"
 
 namespace aimeter::budget {
 
+// How much history a lease follows. DESIGN 8: about ten seconds of the account's recent use.
+constexpr Duration kDemandWindow = std::chrono::seconds(10);
+
 struct Counter {
-  BudgetKind kind = BudgetKind::tokens;
-  BudgetScope scope = BudgetScope::account;
-  std::string name = {};
-  Period::Span span = {};
-  std::int64_t plan = 0;
-  std::string currency = {};
+  std::unique_ptr<const BudgetKey> key = {};  // null: the place is free for another
   std::optional<Amount> limit = {};
+  Amount approaching_at = 0;  // with a limit: from so much on
+  BudgetKind kind = BudgetKind::tokens;
   bool blocking = false, shadow = false, in_terms = true;
   bool told_approaching = false, told_reached = false, told_refused = false;
 
   std::uint32_t epoch = 0;
+  std::uint32_t running = 0;    // holds that name this counter
+  std::uint32_t undrained = 0;  // settlements that the store has not counted
   Amount free = 0;              // of the lease: may be held
   Amount held = 0;              // by running calls, leased or only counted
   Amount held_leased = 0;       // of the lease, in this epoch
@@ -37,8 +40,6 @@ struct Counter {
   Amount undrained_actual = 0;  // used by them
   Amount used = 0;              // the store's word
   Amount leased_elsewhere = 0, held_elsewhere = 0;  // other engines, at the last word
-  std::uint32_t running = 0;                        // holds that name this counter
-  std::uint32_t undrained = 0;                      // settlements that the store has not counted
 
   Instant window = {};  // demand: what was taken in this window of ten seconds
   Amount taken_now = 0, taken_before = 0;
@@ -67,6 +68,8 @@ struct Counter {
   [[nodiscard]] bool may_be_capped_later() const {
     return held == 0 && held_elsewhere == 0 && limit && used_view() < *limit;
   }
+  // At `hundredths` of a percent of the limit a call is told that it approaches.
+  void set_limit(std::optional<Amount> newest, std::int64_t hundredths);
   void note_demand(Amount taken, Instant now);
   [[nodiscard]] Amount demand() const { return std::max(taken_now, taken_before); }
 
@@ -81,5 +84,69 @@ struct Counter {
   void end_elsewhere(Amount amount);
   void check() const;  // our own promises
 };
+
+inline void Counter::check() const {
+  AIMETER_ASSERT(free >= 0);
+  AIMETER_ASSERT(held >= 0);
+  AIMETER_ASSERT(held_leased >= 0);
+  AIMETER_ASSERT(held_leased <= held);
+  AIMETER_ASSERT(undrained_held >= 0);
+}
+
+inline void Counter::note_demand(Amount taken, Instant now) {
+  if (now - window >= kDemandWindow || now < window) {
+    taken_before = now - window < 2 * kDemandWindow && now >= window ? taken_now : 0;
+    taken_now = 0;
+    window = now;
+  }
+  taken_now += taken;
+  last_use = now;
+}
+
+inline HeldPart Counter::take(Amount amount, Instant now) {
+  HeldPart part{
+      .epoch = epoch, .held = amount, .limit = limit, .leased = blocking, .shadow = shadow};
+  part.would_refuse = shadow && !fits_limit(amount);
+  if (blocking) {
+    free -= amount;
+    held_leased += amount;
+  }
+  held += amount;
+  ++running;
+  note_demand(amount, now);
+  check();
+  return part;
+}
+
+inline void Counter::put_back(const HeldPart& part) {
+  held -= part.held;
+  --running;
+  if (part.leased && part.epoch == epoch) {
+    held_leased -= part.held;
+    free += part.held;
+  }
+  check();
+}
+
+inline Amount Counter::settle(const HeldPart& part, Amount actual) {
+  held -= part.held;
+  --running;
+  const Amount counted = std::max<Amount>(actual, 0);
+  Amount gives = part.leased ? std::min(part.held, counted) : 0;
+  if (part.epoch == epoch) {
+    if (part.leased) {
+      held_leased -= part.held;
+      free += part.held - gives;
+    }
+    const Amount more = blocking ? std::min(free, counted - gives) : 0;
+    free -= more;
+    gives += more;
+    undrained_held += gives;
+  }
+  undrained_actual += actual;
+  ++undrained;
+  check();
+  return gives;
+}
 
 }  // namespace aimeter::budget

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/hash.h"
+
 namespace aimeter::budget {
 
 std::string_view scope_name(BudgetScope scope, const Names& names) {
@@ -22,16 +24,6 @@ std::string_view scope_name(BudgetScope scope, const Names& names) {
   return {};
 }
 
-BudgetKey Book::Entry::key(const Counter& counter) const {
-  return {.account = account,
-          .kind = counter.kind,
-          .scope = counter.scope,
-          .name = counter.name,
-          .span = counter.span,
-          .plan = counter.plan,
-          .currency = counter.currency};
-}
-
 BudgetKey key_of(const Account& account, const plans::ConcreteBudget& budget,
                  std::string_view name) {
   return {.account = account,
@@ -43,114 +35,130 @@ BudgetKey key_of(const Account& account, const plans::ConcreteBudget& budget,
           .currency = budget.kind == BudgetKind::cost ? budget.currency : std::string()};
 }
 
-std::uint32_t Book::Entry::find(const BudgetKey& wanted) const {
+std::size_t Book::Body::HashName::operator()(std::string_view name) const {
+  return base::mix64(name);
+}
+
+std::uint32_t Book::Body::find(const BudgetKey& wanted) const {
   for (std::uint32_t i = 0; i < counters.size(); ++i) {
-    const Counter& c = counters[i];
-    if (c.kind == wanted.kind && c.scope == wanted.scope && c.span == wanted.span &&
-        c.plan == wanted.plan && c.name == wanted.name && c.currency == wanted.currency &&
-        std::ranges::find(unused, i) == unused.end()) {
+    if (!counters[i].key) continue;
+    const BudgetKey& key = *counters[i].key;
+    if (key.kind == wanted.kind && key.scope == wanted.scope && key.span == wanted.span &&
+        key.plan == wanted.plan && key.name == wanted.name && key.currency == wanted.currency) {
       return i;
     }
   }
   return kNowhere;
 }
 
-std::uint32_t Book::Entry::place(std::size_t budget, std::string_view name) const {
-  const auto& known = places[budget];
-  const auto at = known.find(std::string(name));
-  return at == known.end() ? kNowhere : at->second;
+std::uint32_t Book::Body::place(std::size_t budget, std::string_view name) const {
+  const Route& route = routes[budget];
+  if (name.empty()) return route.nameless;
+  const auto at = route.named.find(name);
+  return at == route.named.end() ? kNowhere : at->second;
 }
 
-void Book::Entry::places_of(const Names& names, std::vector<std::uint32_t>& known,
-                            std::vector<BudgetKey>& unknown) const {
+void Book::Body::search(const AccountName& account, const Names& names, Places& found,
+                        std::vector<BudgetKey>& unknown) const {
   const auto& budgets = terms->limits.budgets;
   for (std::size_t i = 0; i < budgets.size(); ++i) {
     const std::string_view name = scope_name(budgets[i].scope, names);
     const std::uint32_t index = place(i, name);
     if (index == kNowhere) {
-      unknown.push_back(key_of(account, budgets[i], name));
-    } else if (std::ranges::find(known, index) == known.end()) {  // two rules, one counter
-      known.push_back(index);
+      unknown.push_back(key_of(account.account(), budgets[i], name));
+    } else if (std::ranges::find(found, index) == found.end()) {  // two rules, one counter
+      found.push_back(index);
     }
   }
 }
 
 namespace {
 
-void take_rule(Counter& counter, const plans::ConcreteBudget& rule) {
+void take_rule(Counter& counter, const plans::ConcreteBudget& rule, std::int64_t hundredths) {
   if (rule.limit != counter.limit && (!rule.limit || counter.used_view() < *rule.limit)) {
     counter.told_approaching = counter.told_reached = counter.told_refused = false;
   }
-  counter.limit = rule.limit;
+  counter.set_limit(rule.limit, hundredths);
   counter.blocking = rule.blocking();
   counter.shadow = rule.limit && rule.enforcement == Enforcement::shadow;
   counter.in_terms = true;
 }
 
-bool same_counter(const Counter& counter, const plans::ConcreteBudget& rule) {
-  const bool same_currency = rule.kind != BudgetKind::cost || counter.currency == rule.currency;
-  return counter.kind == rule.kind && counter.scope == rule.scope && counter.span == rule.span &&
-         counter.plan == rule.plan && same_currency;
+bool same_counter(const BudgetKey& key, const plans::ConcreteBudget& rule) {
+  const bool same_currency = rule.kind != BudgetKind::cost || key.currency == rule.currency;
+  return key.kind == rule.kind && key.scope == rule.scope && key.span == rule.span &&
+         key.plan == rule.plan && same_currency;
 }
 
 }  // namespace
 
-void Book::Entry::adopt(std::shared_ptr<const Terms> newest) {
-  terms = std::move(newest);
+// Finds the rules of a counter. Two rules of one counter (the same kind, scope and period): the
+// lower limit is in force.
+void Book::Body::connect(std::uint32_t at) {
+  Counter& counter = counters[at];
+  counter.in_terms = false;
+  if (!terms) return;
   const auto& budgets = terms->limits.budgets;
-  places.assign(budgets.size(), {});
-  for (std::uint32_t at = 0; at < counters.size(); ++at) {
-    Counter& counter = counters[at];
-    counter.in_terms = false;
-    if (std::ranges::find(unused, at) != unused.end()) continue;
-    for (std::size_t i = 0; i < budgets.size(); ++i) {
-      // Two rules of one counter (the same kind, scope and period): the lower limit is in force.
-      if (!same_counter(counter, budgets[i])) continue;
-      const bool first = !counter.in_terms;
-      if (first || !counter.limit || (budgets[i].limit && *budgets[i].limit < *counter.limit)) {
-        take_rule(counter, budgets[i]);
-      }
-      places[i][counter.name] = at;
+  for (std::size_t i = 0; i < budgets.size(); ++i) {
+    if (!same_counter(*counter.key, budgets[i])) continue;
+    const bool first = !counter.in_terms;
+    if (first || !counter.limit || (budgets[i].limit && *budgets[i].limit < *counter.limit)) {
+      take_rule(counter, budgets[i], approaching_hundredths);
+    }
+    if (counter.key->name.empty()) {
+      routes[i].nameless = at;
+    } else {
+      routes[i].named[counter.key->name] = at;
     }
   }
 }
 
-std::uint32_t Book::Entry::add(const BudgetKey& wanted, std::uint32_t epoch) {
-  std::uint32_t at = 0;
-  if (unused.empty()) {
-    at = static_cast<std::uint32_t>(counters.size());
-    counters.emplace_back();
-  } else {
-    at = unused.back();
-    unused.pop_back();
-    counters[at] = Counter{};
-  }
-  Counter& counter = counters[at];
-  counter.kind = wanted.kind;
-  counter.scope = wanted.scope;
-  counter.name = wanted.name;
-  counter.span = wanted.span;
-  counter.plan = wanted.plan;
-  counter.currency = wanted.currency;
-  counter.epoch = epoch;
-  counter.in_terms = false;
-  if (!terms) return at;
+void Book::Body::find_plain() {
+  plain_places.clear();
   const auto& budgets = terms->limits.budgets;
   for (std::size_t i = 0; i < budgets.size(); ++i) {
-    if (!same_counter(counter, budgets[i])) continue;
-    const bool first = !counter.in_terms;
-    if (first || !counter.limit || (budgets[i].limit && *budgets[i].limit < *counter.limit)) {
-      take_rule(counter, budgets[i]);
-    }
-    places[i][counter.name] = at;
+    const std::uint32_t at = routes[i].nameless;
+    plain = budgets[i].scope == BudgetScope::account && at != kNowhere;
+    if (!plain) return;
+    if (std::ranges::find(plain_places, at) == plain_places.end()) plain_places.push_back(at);
   }
+  plain = true;
+}
+
+void Book::Body::adopt(std::shared_ptr<const Terms> newest) {
+  terms = std::move(newest);
+  valid = terms->limits.valid;
+  catalogue = terms->catalogue;
+  routes.assign(terms->limits.budgets.size(), {});
+  for (std::uint32_t at = 0; at < counters.size(); ++at) {
+    if (counters[at].key) connect(at);
+  }
+  find_plain();
+}
+
+std::uint32_t Book::Body::add(const BudgetKey& wanted, std::uint32_t epoch) {
+  const auto vacant = std::ranges::find_if(counters, [](const Counter& c) { return !c.key; });
+  const auto at = static_cast<std::uint32_t>(vacant - counters.begin());
+  if (vacant == counters.end()) counters.emplace_back();
+  Counter& counter = counters[at] = Counter{};
+  counter.key = std::make_unique<const BudgetKey>(wanted);
+  counter.kind = wanted.kind;
+  counter.epoch = epoch;
+  connect(at);
+  if (terms) find_plain();
   return at;
 }
 
-void Book::Entry::drop_if_done(std::uint32_t at) {
-  const Counter& counter = counters[at];
+void Book::Body::drop_if_done(std::uint32_t at) {
+  Counter& counter = counters[at];
   if (counter.in_terms || counter.busy() || counter.free > 0) return;
-  if (std::ranges::find(unused, at) == unused.end()) unused.push_back(at);
+  counter.key.reset();
+}
+
+bool Book::Body::in_use_since(Instant then) const {
+  return std::ranges::any_of(counters, [&](const Counter& counter) {
+    return counter.key && (counter.busy() || counter.free > 0 || counter.last_use >= then);
+  });
 }
 
 }  // namespace aimeter::budget

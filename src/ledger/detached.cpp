@@ -70,8 +70,8 @@ Result<EngineLedger::Moved> EngineLedger::move_out(const budget::Held& held, Hol
   claim.token = base::random_bytes(kHoldIdBytes);
   claim.expires_at = deps_.store.now() + options_.hold_ttl;
   claim.budgets.clear();
-  for (budget::SettledPart& part : book_.parts_of(held)) {
-    claim.budgets.push_back({.key = std::move(part.key),
+  for (const budget::SettledPart& part : book_.parts_of(held)) {
+    claim.budgets.push_back({.key = *part.key,
                              .held = part.blocking ? part.held : 0,
                              .limit = part.limit,
                              .blocking = part.blocking,
@@ -170,24 +170,21 @@ Result<EngineLedger::Ended> EngineLedger::end_detached(Result<KeyEntry> entry,
   const store::KeyRef key = key_ref(settlement);
   make_known(settlement);
   const budget::LocalAccount local = book_.local(settlement.account);
-  const budget::Names names = names_of(settlement);
   const budget::Actual actual = actual_of(settlement);
-  std::vector<budget::SettledPart> parts;
-  for (const store::BudgetPart& part : settlement.budgets) {
-    parts.push_back({.key = part.key, .held = part.held, .actual = actual.of(part.key.kind)});
+  budget::SettledParts parts;
+  for (store::BudgetPart& part : settlement.budgets) {
+    part.actual = actual.of(part.key.kind);
+    parts.push_back({.key = &part.key, .actual = part.actual});
   }
-  budget::SettledBudgets settled = book_.count_detached(local, names, std::move(parts));
+  const budget::Crossings crossed = book_.count_detached(local, {parts.data(), parts.size()});
   std::vector<budget::AppliedPart> undo;
-  for (std::size_t i = 0; i < settled.parts.size(); ++i) {
-    const budget::SettledPart& part = settled.parts[i];
-    settlement.budgets[i].actual = part.actual;
-    settlement.budgets[i].counted = part.counted;
-    if (settlement.budgets[i].would_refuse) settlement.flags |= store::kWouldRefuse;
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    store::BudgetPart& part = settlement.budgets[i];
+    part.counted = parts[i].counted;
+    if (part.would_refuse) settlement.flags |= store::kWouldRefuse;
     if (part.counted) undo.push_back({.key = part.key, .actual = part.actual, .settlements = 1});
   }
-  Ended ended{.outcome = {.outcome = {.check = std::move(settled.check),
-                                      .crossed_approaching = settled.crossed_approaching,
-                                      .crossed_reached = settled.crossed_reached}}};
+  Ended ended{.outcome = {.outcome = outcome_of(crossed, local, settlement)}};
   const auto numbered = put_numbered({.settlement = std::move(settlement)});
   if (!numbered) {
     book_.applied(undo, {});

@@ -97,8 +97,8 @@ Result<budget::Held> EngineLedger::begin(budget::Held held, const HoldAsk& ask) 
                      .feature = ask.names.feature,
                      .estimate_source = ask.estimate_source};
   store::Settlement largest = ask.expected;
-  for (budget::SettledPart& part : book_.parts_of(held)) {
-    begin.budgets.push_back({.key = std::move(part.key),
+  for (const budget::SettledPart& part : book_.parts_of(held)) {
+    begin.budgets.push_back({.key = *part.key,
                              .held = part.held,
                              .limit = part.limit,
                              .blocking = part.blocking,
@@ -192,27 +192,18 @@ void EngineLedger::release(budget::Held held, std::string_view reason) {
 
 // ---------------------------------------------------------------- settlements
 
-Result<EngineLedger::Written> EngineLedger::write(budget::SettledBudgets&& settled,
+SettleOutcome EngineLedger::outcome_of(budget::Crossings crossed, budget::LocalAccount local,
+                                       const store::Settlement& settlement) const {
+  return {.check = book_.check(local, names_of(settlement), budget::Need{.requests = 0}),
+          .crossed_approaching = crossed.crossed_approaching,
+          .crossed_reached = crossed.crossed_reached};
+}
+
+Result<EngineLedger::Written> EngineLedger::write(SettleOutcome&& outcome,
                                                   store::Settlement&& settlement,
                                                   std::size_t reserved) {
   settlement.hold_engine = engine_;
-  settlement.budgets.clear();
-  settlement.budgets.reserve(settled.parts.size());
-  for (budget::SettledPart& part : settled.parts) {
-    if (part.would_refuse) settlement.flags |= store::kWouldRefuse;
-    settlement.budgets.push_back({.key = std::move(part.key),
-                                  .held = part.held,
-                                  .actual = part.actual,
-                                  .limit = part.limit,
-                                  .blocking = part.blocking,
-                                  .shadow = part.shadow,
-                                  .would_refuse = part.would_refuse,
-                                  .counted = part.counted});
-  }
-  Written written;
-  written.outcome = {.check = std::move(settled.check),
-                     .crossed_approaching = settled.crossed_approaching,
-                     .crossed_reached = settled.crossed_reached};
+  Written written{.outcome = std::move(outcome)};
   store::Seq seq = 0;
   if (journal_ == nullptr) {
     const base::Lock lock(memory_mutex_);
@@ -240,8 +231,22 @@ Result<EngineLedger::Written> EngineLedger::settle_now(const budget::Held& held,
   settlement.hold = held.number;
   settlement.epoch = held.epoch;
   settlement.pins.capped = held.capped;
-  budget::SettledBudgets settled = book_.settle(held, names_of(settlement), actual_of(settlement));
-  return write(std::move(settled), std::move(settlement), held.reserved_bytes);
+  const budget::SettledBudgets settled = book_.settle(held, actual_of(settlement));
+  settlement.budgets.clear();
+  settlement.budgets.reserve(settled.parts.size());
+  for (const budget::SettledPart& part : settled.parts) {
+    if (part.would_refuse) settlement.flags |= store::kWouldRefuse;
+    settlement.budgets.push_back({.key = *part.key,
+                                  .held = part.held,
+                                  .actual = part.actual,
+                                  .limit = part.limit,
+                                  .blocking = part.blocking,
+                                  .shadow = part.shadow,
+                                  .would_refuse = part.would_refuse,
+                                  .counted = part.counted});
+  }
+  SettleOutcome outcome = outcome_of(settled, held.account, settlement);
+  return write(std::move(outcome), std::move(settlement), held.reserved_bytes);
 }
 
 Result<SettleOutcome> EngineLedger::settle(budget::Held held, store::Settlement settlement) {
@@ -266,8 +271,22 @@ void EngineLedger::settle(budget::Held held, store::Settlement settlement, Settl
   });
 }
 
-Result<budget::SettledBudgets> EngineLedger::settle_unheld(const budget::Names& names,
-                                                           const store::Settlement& settlement) {
+// Counts the parts that the settlement names, and fills what their leases give up.
+SettleOutcome EngineLedger::count_unheld(store::Settlement& settlement) {
+  const budget::LocalAccount local = book_.local(settlement.account);
+  budget::SettledParts parts;
+  for (const store::BudgetPart& part : settlement.budgets) {
+    parts.push_back({.key = &part.key, .actual = part.actual, .limit = part.limit});
+  }
+  const budget::Crossings crossed = book_.count(local, {parts.data(), parts.size()});
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    settlement.budgets[i].held = parts[i].held;
+    settlement.budgets[i].counted = parts[i].counted;
+  }
+  return outcome_of(crossed, local, settlement);
+}
+
+Status EngineLedger::name_budgets(const budget::Names& names, store::Settlement& settlement) {
   const budget::LocalAccount local = book_.local(settlement.account);
   AIMETER_TRY(const std::shared_ptr<const budget::Terms> terms,
               this->terms(settlement.account, settlement.occurred_at));
@@ -275,43 +294,36 @@ Result<budget::SettledBudgets> EngineLedger::settle_unheld(const budget::Names& 
     AIMETER_CHECK_OK(make_ready(settlement.account, names, settlement.occurred_at));
   }
   const budget::Actual actual = actual_of(settlement);
-  std::vector<budget::SettledPart> parts;
+  settlement.budgets.clear();
   for (const plans::ConcreteBudget& budget : terms->limits.budgets) {
-    budget::SettledPart part{
+    store::BudgetPart part{
         .key = budget::key_of(settlement.account, budget, budget::scope_name(budget.scope, names)),
         .actual = actual.of(budget.kind),
         .limit = budget.limit,
-        .blocking = budget.blocking()};
-    part.shadow = budget.limit && budget.enforcement == Enforcement::shadow;
-    const bool twice = std::ranges::any_of(
-        parts, [&](const budget::SettledPart& other) { return other.key == part.key; });
-    if (!twice) parts.push_back(std::move(part));
+        .blocking = budget.blocking(),
+        .shadow = budget.limit && budget.enforcement == Enforcement::shadow};
+    const auto same = [&](const store::BudgetPart& other) { return other.key == part.key; };
+    if (std::ranges::none_of(settlement.budgets, same)) {
+      settlement.budgets.push_back(std::move(part));
+    }
   }
-  return book_.count(local, names, std::move(parts));
+  return {};
 }
 
 Result<Ledger::Recorded> EngineLedger::record(const budget::Names& names,
                                               store::Settlement settlement) {
-  AIMETER_TRY(budget::SettledBudgets settled, settle_unheld(names, settlement));
+  AIMETER_CHECK_OK(name_budgets(names, settlement));
+  SettleOutcome outcome = count_unheld(settlement);
   settlement.epoch = epoch_.load();
-  AIMETER_TRY(Written written, write(std::move(settled), std::move(settlement), 0));
+  AIMETER_TRY(Written written, write(std::move(outcome), std::move(settlement), 0));
   return Recorded{std::move(written.outcome), written.ticket};
 }
 
 Result<Ledger::Recorded> EngineLedger::adjust(store::Settlement settlement) {
-  const budget::LocalAccount local = book_.local(settlement.account);
-  std::vector<budget::SettledPart> parts;
-  for (const store::BudgetPart& part : settlement.budgets) {
-    parts.push_back({.key = part.key,
-                     .actual = part.actual,
-                     .limit = part.limit,
-                     .blocking = part.blocking,
-                     .shadow = part.shadow});
-  }
-  budget::SettledBudgets settled = book_.count(local, names_of(settlement), std::move(parts));
+  SettleOutcome outcome = count_unheld(settlement);
   settlement.epoch = epoch_.load();
   if ((settlement.flags & store::kDuplicate) == 0) settlement.flags |= store::kAdjustment;
-  AIMETER_TRY(Written written, write(std::move(settled), std::move(settlement), 0));
+  AIMETER_TRY(Written written, write(std::move(outcome), std::move(settlement), 0));
   return Recorded{std::move(written.outcome), written.ticket};
 }
 

@@ -74,14 +74,17 @@ class EngineLedger final : public Ledger {
   [[nodiscard]] Instant time_of(const HoldAsk& ask) const;  // whose limits: its own, else now
   [[nodiscard]] std::optional<Error> refuses(const budget::Held& held, Instant at) const;
   [[nodiscard]] Result<budget::Held> begin(budget::Held held, const HoldAsk& ask);
-  [[nodiscard]] Result<Written> write(budget::SettledBudgets&& settled,
-                                      store::Settlement&& settlement, std::size_t reserved);
+  [[nodiscard]] SettleOutcome outcome_of(budget::Crossings crossed, budget::LocalAccount local,
+                                         const store::Settlement& settlement) const;
+  [[nodiscard]] Result<Written> write(SettleOutcome&& outcome, store::Settlement&& settlement,
+                                      std::size_t reserved);
   [[nodiscard]] Result<Written> settle_now(const budget::Held& held,
                                            store::Settlement&& settlement);
   [[nodiscard]] std::shared_ptr<const budget::Terms> past_terms(budget::LocalAccount account,
                                                                 Instant at) const;
-  [[nodiscard]] Result<budget::SettledBudgets> settle_unheld(const budget::Names& names,
-                                                             const store::Settlement& settlement);
+  // Without a hold: the budgets that the call takes part in, and what they count.
+  [[nodiscard]] Status name_budgets(const budget::Names& names, store::Settlement& settlement);
+  [[nodiscard]] SettleOutcome count_unheld(store::Settlement& settlement);
   void when_durable(std::uint64_t ticket, std::move_only_function<void(Status)> done);
   [[nodiscard]] Status durable(std::uint64_t ticket) const;
   [[nodiscard]] base::Gate& durable_gate();
