@@ -209,6 +209,18 @@ HoldAnswer Book::ready(LocalAccount account, const Names& names, Instant now,
   return answer;
 }
 
+std::vector<BudgetKey> Book::unknown_of(LocalAccount account,
+                                        std::span<const BudgetKey> keys) const {
+  std::vector<BudgetKey> unknown;
+  Entry& entry = table_->entry(account);
+  const base::SpinGuard lock(entry.lock);
+  for (const BudgetKey& key : keys) {
+    const bool known = entry.body && entry.body->find(key) != Body::kNowhere;
+    if (!known) unknown.push_back(key);
+  }
+  return unknown;
+}
+
 void Book::release(const Held& held) {
   Entry& entry = table_->entry(held.account);
   const base::SpinGuard lock(entry.lock);

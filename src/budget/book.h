@@ -196,6 +196,9 @@ class Book {
   // The store has counted these parts of this engine's settlements and says `used` after them.
   void applied(std::span<const AppliedPart> sums, std::span<const StoreWord> words);
 
+  // Those of these budgets of an account that are not known here.
+  [[nodiscard]] std::vector<BudgetKey> unknown_of(LocalAccount account,
+                                                  std::span<const BudgetKey> keys) const;
   // Whether check() and count() have all they need: `held` (nothing is held), else what is
   // missing.
   [[nodiscard]] HoldAnswer ready(LocalAccount account, const Names& names, Instant now,

@@ -320,6 +320,14 @@ Result<Ledger::Recorded> EngineLedger::record(const budget::Names& names,
 }
 
 Result<Ledger::Recorded> EngineLedger::adjust(store::Settlement settlement) {
+  // What is not in memory would be counted with the store's next word only: a limit in force could
+  // miss it until then.
+  std::vector<budget::BudgetKey> keys;
+  for (const store::BudgetPart& part : settlement.budgets) keys.push_back(part.key);
+  const budget::LocalAccount local = book_.local(settlement.account);
+  if (const auto unknown = book_.unknown_of(local, keys); !unknown.empty()) {
+    AIMETER_CHECK_OK(learn(local, unknown));
+  }
   SettleOutcome outcome = count_unheld(settlement);
   settlement.epoch = epoch_.load();
   if ((settlement.flags & store::kDuplicate) == 0) settlement.flags |= store::kAdjustment;

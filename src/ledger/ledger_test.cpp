@@ -274,6 +274,29 @@ TEST(Ledger, AFailedSyncTellsWhoWaitsWithoutAThread) {
   EXPECT_THAT(told, testing::ElementsAre(Code::in_doubt));
 }
 
+// An adjustment of an account that this engine has not used yet acts on its limit before the store
+// has heard of it.
+TEST(Ledger, AnAdjustmentOfAnAccountThatIsNotInMemoryIsCountedAtOnce) {
+  World world;
+  world.subscribe(kAcme, limited(100));
+  std::int64_t row = 0;
+  {
+    auto before = world.open();
+    const Result<SettleOutcome> used = use(*before, kAcme, 90);
+    ASSERT_TRUE(used);
+    row = used->row;
+  }
+  auto ledger = world.open();
+  world.workers.hold_back("aim-project");
+  store::Settlement original = store::fixture::call_of(kAcme, 90);
+  ASSERT_TRUE(ledger->adjust(store::fixture::adjustment_of(original, row, -30)));
+  EXPECT_EQ(ledger->check(kAcme, {}, {})->used->count, 60);
+  world.workers.hold_back("");
+  ASSERT_TRUE(ledger->drain());
+  EXPECT_EQ(ledger->check(kAcme, {}, {})->used->count, 60);
+  EXPECT_EQ(world.state(tokens_of(kAcme)).used, 60);
+}
+
 TEST(Ledger, BeyondTheTailTheJournalIsReadAgain) {
   World world;
   world.options.tail_max = 4;
