@@ -25,9 +25,11 @@ bool EngineLedger::control() {
     for (Request& request : queue_) requests.push_back(std::move(request));
     queue_.clear();
   }
+  control_serves_.store(!requests.empty());
   for (Request& request : requests) {
     if (!serve(request)) parked_.push_back(std::move(request));
   }
+  control_serves_.store(false);
   const bool more_keys = keys_.learn();
   const base::Lock lock(queue_mutex_);
   return more_keys || !queue_.empty();

@@ -221,7 +221,10 @@ Result<EngineLedger::Written> EngineLedger::write(SettleOutcome&& outcome,
     written.ticket = options_.durability == Durability::store ? seq : appended.frame;
   }
   written.outcome.row = store::row_id(engine_, seq);
-  if (options_.durability == Durability::store) deps_.workers.wake(projector_);
+  // Into a file few large transactions go; what is waited for, or kept in memory, goes at once.
+  if (options_.durability == Durability::store || journal_ == nullptr) {
+    deps_.workers.wake(projector_);
+  }
   return written;
 }
 

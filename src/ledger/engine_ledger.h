@@ -220,6 +220,7 @@ class EngineLedger final : public Ledger {
   std::atomic<ClockState> clock_{ClockState::good};
   std::atomic<std::int64_t> wall_offset_us_{0};  // wall - boot at the last renewal
   std::atomic<bool> store_broken_{false};  // it said corrupt: for good
+  std::atomic<bool> control_serves_{false};  // calls wait for leases: they go first
 
   struct Waiting {
     std::uint64_t ticket = 0;
@@ -232,7 +233,7 @@ class EngineLedger final : public Ledger {
   std::vector<store::Settlement> batch_;
   store::Seq store_seq_ = 0;
   std::size_t batch_now_ = 1'024;
-  Duration retry_at_ = {};
+  Duration retry_at_ = {}, applied_at_ = {};
 
   // control's own, but the queue
   base::Mutex queue_mutex_;

@@ -78,6 +78,9 @@ void EngineLedger::read_spilled(std::uint64_t from_frame) {
 
 bool EngineLedger::project() {
   if (!batch_.empty() && deps_.clock.boot() < retry_at_) return false;
+  const bool in_file = journal_ != nullptr;
+  const bool just_now = deps_.clock.boot() - applied_at_ < kTransactionLongest;
+  if (in_file && just_now && control_serves_.load()) return false;
   if (batch_.empty()) fetch_batch();
   if (batch_.empty()) return false;
   const Duration began = deps_.clock.boot();
@@ -89,12 +92,13 @@ bool EngineLedger::project() {
     store_trouble_ = applied.error();
     return false;
   }
-  const Duration took = deps_.clock.boot() - began;
+  applied_at_ = deps_.clock.boot();
+  const Duration took = applied_at_ - began;
   // A part of a batch waits for company: one transaction of many rows costs less than many.
   const bool was_full = applied_now >= batch_now_;
   if (took > kTransactionLongest) {
     batch_now_ = std::max(kBatchLeast, batch_now_ / 2);
-  } else {
+  } else if (in_file) {
     batch_now_ = std::min(options_.batch_size, batch_now_ * 2);
   }
   return was_full;
