@@ -62,6 +62,26 @@ int one_stream(const aimeter::Engine& engine) {
   return 200;
 }
 
+std::string handed_out;
+void hand_out(const std::string& secret) { handed_out = secret; }
+
+int detach_one(const aimeter::Engine& engine) {
+  auto hold = engine.meter().for_tenant("acme").using_provider("openai", "gpt-4o").hold();
+  if (!hold) return http_status(hold.error());
+  auto token = hold->detach();  // this Hold is over, what it holds stays held
+  if (!token) return http_status(token.error());
+  hand_out(token->text);  // a secret; token->id names it in events
+  return 200;
+}
+
+aimeter::Status end_detached(const aimeter::Engine& engine, const std::string& text, bool gave_up) {
+  if (gave_up) return engine.release(text);   // the hold is free again
+  auto settled = engine.settle(text, usage);  // or HttpAnswer{status, body}, or a callback
+  if (!settled) return std::unexpected(settled.error());
+  settled_tokens = settled->record.usage.total_tokens.count;
+  return {};
+}
+
 }  // namespace
 
 int main() {
@@ -72,5 +92,10 @@ int main() {
   CHECK(one_stream(*engine) == 200);
   CHECK(engine->drain());
   CHECK(settled_tokens == 15);
+  settled_tokens = 0;
+  CHECK(detach_one(*engine) == 200);
+  CHECK(end_detached(*engine, handed_out, false));
+  CHECK(settled_tokens == 15);
+  CHECK(!end_detached(*engine, handed_out, true));  // it was settled
   return 0;
 }
