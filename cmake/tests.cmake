@@ -46,6 +46,23 @@ foreach(kind contract property named spec flow data disk tidy)
   endif()
 endforeach()
 
+# The crash matrix: the sources with fault points are compiled once more, with the points in them,
+# and stand before the libraries, whose own objects of them are then left out by the linker.
+file(GLOB_RECURSE sources CONFIGURE_DEPENDS src/*.cpp)
+set(with_points src/base/fault.cpp)
+foreach(source IN LISTS sources)
+  file(STRINGS ${source} points REGEX "AIMETER_FAULT_POINT\\(\"")
+  if(points)
+    list(APPEND with_points ${source})
+  endif()
+endforeach()
+aimeter_add_tests(crash_test 600 tests/crash/crash_test.cpp)
+add_library(aimeter_fault_points OBJECT ${with_points})
+target_include_directories(aimeter_fault_points PRIVATE ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR}/include)
+target_compile_definitions(aimeter_fault_points PRIVATE AIMETER_FAULTS=1)
+target_link_libraries(aimeter_fault_points PRIVATE aimeter_flags aimeter_outside)
+target_link_libraries(crash_test PRIVATE aimeter_fault_points aimeter_pkg_app)
+
 # find_package(aimeter) works after `cmake --install`: a host's program is built and run against it.
 set(install_flags "")
 if(AIMETER_SANITIZE)
