@@ -25,37 +25,43 @@ bool EngineLedger::control() {
     for (Request& request : queue_) requests.push_back(std::move(request));
     queue_.clear();
   }
-  control_serves_.store(!requests.empty());
-  for (Request& request : requests) {
-    if (!serve(request)) parked_.push_back(std::move(request));
-  }
-  control_serves_.store(false);
+  serve_all(requests);
   const bool more_keys = keys_.learn();
   const base::Lock lock(queue_mutex_);
   return more_keys || !queue_.empty();
 }
 
-bool EngineLedger::serve(Request& request) {
+// All of them in one turn of the lane: in a turn each they would wait for a batch of the projector
+// each. Their callbacks run after it.
+void EngineLedger::serve_all(std::deque<Request>& requests) {
+  if (requests.empty()) return;
+  std::vector<std::pair<HoldDone, Result<budget::Held>>> answers;
+  control_serves_.store(true);
+  {
+    const std::scoped_lock lock(lane_);
+    for (Request& request : requests) {
+      std::optional<Result<budget::Held>> answer = serve(request);
+      if (answer) {
+        answers.emplace_back(std::move(request.done), *std::move(answer));
+      } else {
+        parked_.push_back(std::move(request));
+      }
+    }
+  }
+  control_serves_.store(false);
+  for (auto& [done, answer] : answers) done(std::move(answer));
+}
+
+std::optional<Result<budget::Held>> EngineLedger::serve(const Request& request) {
   Result<budget::HoldAnswer> answer = negotiate(request.ask);
-  if (!answer) {
-    request.done(std::unexpected(std::move(answer).error()));
-    return true;
-  }
-  if (answer->what == What::held) {
-    request.done(begin(std::move(answer->held), request.ask));
-    return true;
-  }
+  if (!answer) return std::unexpected(std::move(answer).error());
+  if (answer->what == What::held) return begin(std::move(answer->held), request.ask);
   const bool may_fit = answer->worth_waiting || answer->fits_limit;
-  if (may_fit && deps_.clock.boot() < request.deadline) return false;
-  if (answer->fits_limit) {
-    request.done(fail(Code::unavailable,
-                      fmt::format("what is left of the {} limit is leased to other engines; retry "
-                                  "in {} ms",
-                                  answer->refusal->budget, options_.heartbeat.count() / 1'000)));
-    return true;
-  }
-  request.done(std::unexpected(quota_exceeded(answer->refusal)));
-  return true;
+  if (may_fit && deps_.clock.boot() < request.deadline) return std::nullopt;
+  if (!answer->fits_limit) return std::unexpected(quota_exceeded(answer->refusal));
+  return fail(Code::unavailable,
+              fmt::format("what is left of the {} limit is leased to other engines; retry in {} ms",
+                          answer->refusal->budget, options_.heartbeat.count() / 1'000));
 }
 
 Result<budget::HoldAnswer> EngineLedger::negotiate(const HoldAsk& ask) {

@@ -147,6 +147,7 @@ class EngineLedger final : public Ledger {
     EngineLedger& ledger_;
   };
   bool project();
+  [[nodiscard]] bool yields() const;
   void fetch_batch();
   void read_spilled(std::uint64_t from_frame);
   [[nodiscard]] Status apply_batch();
@@ -174,8 +175,9 @@ class EngineLedger final : public Ledger {
   void give_back(std::vector<budget::Book::Back> backs);
   void housekeeping(Instant store_now);
   [[nodiscard]] Status sync_store();
-  // False: it waits for what others leased.
-  bool serve(Request& request);
+  void serve_all(std::deque<Request>& requests);
+  // Nothing: it waits for what others leased.
+  [[nodiscard]] std::optional<Result<budget::Held>> serve(const Request& request);
   [[nodiscard]] Result<budget::HoldAnswer> negotiate(const HoldAsk& ask);
   enum class Rest : std::uint8_t { share, whole };
   [[nodiscard]] Status lease(budget::LocalAccount account, const std::vector<budget::Short>& shorts,
@@ -219,8 +221,8 @@ class EngineLedger final : public Ledger {
   std::atomic<std::int64_t> grant_until_us_{0};  // boot time
   std::atomic<ClockState> clock_{ClockState::good};
   std::atomic<std::int64_t> wall_offset_us_{0};  // wall - boot at the last renewal
-  std::atomic<bool> store_broken_{false};  // it said corrupt: for good
-  std::atomic<bool> control_serves_{false};  // calls wait for leases: they go first
+  std::atomic<bool> store_broken_{false};        // it said corrupt: for good
+  std::atomic<bool> control_serves_{false};      // calls wait for leases: they go first
 
   struct Waiting {
     std::uint64_t ticket = 0;
@@ -233,7 +235,7 @@ class EngineLedger final : public Ledger {
   std::vector<store::Settlement> batch_;
   store::Seq store_seq_ = 0;
   std::size_t batch_now_ = 1'024;
-  Duration retry_at_ = {}, applied_at_ = {};
+  Duration retry_at_ = {};
 
   // control's own, but the queue
   base::Mutex queue_mutex_;

@@ -16,6 +16,8 @@ constexpr std::uint64_t kAllFrames = ~std::uint64_t{0};
 // A transaction that took longer makes the next batch smaller: others wait for the writer lock.
 constexpr Duration kTransactionLongest = std::chrono::milliseconds(20);
 constexpr std::size_t kBatchLeast = 64;
+constexpr std::size_t kBatchYielding = 1'024;
+constexpr store::Seq kBacklogMax = 32'768;
 constexpr Duration kRetryAfter = std::chrono::milliseconds(200);
 
 struct SumKey {
@@ -49,10 +51,9 @@ void EngineLedger::fetch_batch() {
   // Not the gate: after a failure it lets everybody pass, and what was not synced stays out.
   const bool only_written = journal_ != nullptr && options_.durability == Durability::journal;
   const std::uint64_t written = only_written ? journal_->last_written() : kAllFrames;
+  const std::size_t most = yields() ? std::min(batch_now_, kBatchYielding) : batch_now_;
   bool more = true;
-  while (more && batch_.size() < batch_now_) {
-    more = tail_.take(batch_, batch_now_ - batch_.size(), written);
-  }
+  while (more && batch_.size() < most) more = tail_.take(batch_, most - batch_.size(), written);
   if (batch_.empty() && tail_.spilled_from()) read_spilled(*tail_.spilled_from());
 }
 
@@ -76,11 +77,13 @@ void EngineLedger::read_spilled(std::uint64_t from_frame) {
   tail_.caught_up(batch_.empty() ? store_seq_ : batch_.back().seq, next_frame);
 }
 
+// Calls that wait for a lease go first, unless the store falls too far behind.
+bool EngineLedger::yields() const {
+  return control_serves_.load() && tail_.newest() - store_seq_ < kBacklogMax;
+}
+
 bool EngineLedger::project() {
   if (!batch_.empty() && deps_.clock.boot() < retry_at_) return false;
-  const bool in_file = journal_ != nullptr;
-  const bool just_now = deps_.clock.boot() - applied_at_ < kTransactionLongest;
-  if (in_file && just_now && control_serves_.load()) return false;
   if (batch_.empty()) fetch_batch();
   if (batch_.empty()) return false;
   const Duration began = deps_.clock.boot();
@@ -92,16 +95,15 @@ bool EngineLedger::project() {
     store_trouble_ = applied.error();
     return false;
   }
-  applied_at_ = deps_.clock.boot();
-  const Duration took = applied_at_ - began;
+  const Duration took = deps_.clock.boot() - began;
   // A part of a batch waits for company: one transaction of many rows costs less than many.
   const bool was_full = applied_now >= batch_now_;
   if (took > kTransactionLongest) {
     batch_now_ = std::max(kBatchLeast, batch_now_ / 2);
-  } else if (in_file) {
+  } else if (journal_ != nullptr) {
     batch_now_ = std::min(options_.batch_size, batch_now_ * 2);
   }
-  return was_full;
+  return was_full && !yields();
 }
 
 Status EngineLedger::apply_batch() {
