@@ -163,6 +163,7 @@ HoldAnswer Book::hold(LocalAccount account, const HoldCall& call) {
     answer.what = HoldAnswer::What::unknown_budgets;
     return answer;
   }
+  Counter* lacking = nullptr;
   for (const std::uint32_t at : places) {  // all are checked, then all are taken
     Counter& counter = body.counters[at];
     const Amount wanted = call.need.of(counter.kind);
@@ -172,10 +173,13 @@ HoldAnswer Book::hold(LocalAccount account, const HoldCall& call) {
       answer.shorts.push_back(short_of(counter, wanted));
     } else if (may_cap && counter.may_be_capped()) {
       answer.held.capped = true;
-    } else {
-      body.refuse(counter, call.need, answer);
-      return answer;
+    } else if (lacking == nullptr || lacking->fits_limit(call.need.of(lacking->kind))) {
+      lacking = &counter;  // a limit that is reached goes before a lease that is not to be had
     }
+  }
+  if (lacking != nullptr) {
+    body.refuse(*lacking, call.need, answer);
+    return answer;
   }
   if (!answer.shorts.empty()) {
     answer.what = HoldAnswer::What::short_of;

@@ -103,6 +103,21 @@ TEST(Book, ACappedHoldNeedsThatNobodyElseHoldsAny) {
       << "what others leased may be held there";
 }
 
+// The store leases all that a call lacks or nothing: where one limit is reached, the others are short
+// as well, and would fit.
+TEST(Book, TheLimitThatIsReachedRefusesBeforeALeaseThatIsNotToBeHad) {
+  plans::ConcreteBudget cost = tokens_budget(10);
+  cost.kind = BudgetKind::cost;
+  BookFixture fixture({tokens_budget(100), cost});
+  fixture.grant(0, 10, 1);
+  const Need need{.tokens = 5, .cost_nanos = 5};
+  const HoldAnswer answer =
+      fixture.book.hold(fixture.local, {fixture.names, need, kNoon, fixture.catalogue, Ask::final});
+  ASSERT_EQ(answer.what, What::refused);
+  EXPECT_EQ(answer.refusal->budget, "cost");
+  EXPECT_FALSE(answer.fits_limit);
+}
+
 TEST(Book, SettlementAboveHoldNeverRefusedAndNeverSellsTwice) {
   BookFixture fixture({tokens_budget(100)});
   fixture.grant(100);
