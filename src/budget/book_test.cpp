@@ -103,8 +103,8 @@ TEST(Book, ACappedHoldNeedsThatNobodyElseHoldsAny) {
       << "what others leased may be held there";
 }
 
-// The store leases all that a call lacks or nothing: where one limit is reached, the others are short
-// as well, and would fit.
+// The store leases all that a call lacks or nothing: where one limit is reached, the others are
+// short as well, and would fit.
 TEST(Book, TheLimitThatIsReachedRefusesBeforeALeaseThatIsNotToBeHad) {
   plans::ConcreteBudget cost = tokens_budget(10);
   cost.kind = BudgetKind::cost;

@@ -140,7 +140,13 @@ Status EngineLedger::lease(budget::LocalAccount local, const std::vector<budget:
   const std::scoped_lock lock(lane_);
   Result<std::vector<store::LeaseGrant>> grants = deps_.store.lease({engine_, epoch_.load()}, asks);
   if (!grants) {
-    if (grants.error().code == Code::failed_precondition) next_beat_ = Duration{};  // epoch over
+    if (grants.error().code == Code::failed_precondition) {
+      next_beat_ = Duration{};
+      return fail(Code::unavailable, "the leases of this engine have ended; retry");
+    }
+    if (grants.error().code == Code::in_doubt) {  // of the lease; no call is
+      return fail(Code::unavailable, "the store did not say what it leased; retry");
+    }
     return std::unexpected(std::move(grants).error());
   }
   for (std::size_t i = 0; i < grants->size(); ++i) {

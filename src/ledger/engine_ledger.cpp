@@ -313,13 +313,23 @@ Status EngineLedger::name_budgets(const budget::Names& names, store::Settlement&
   return {};
 }
 
+// Room first: what is counted is written, or the journal has failed.
+Result<Ledger::Recorded> EngineLedger::write_unheld(store::Settlement settlement) {
+  std::size_t bytes = 0;
+  if (journal_ != nullptr) {
+    bytes = store::encoded_bytes_max(settlement);
+    AIMETER_CHECK_OK(journal_->reserve(bytes));
+  }
+  settlement.epoch = epoch_.load();
+  SettleOutcome outcome = count_unheld(settlement);
+  AIMETER_TRY(Written written, write(std::move(outcome), std::move(settlement), bytes));
+  return Recorded{std::move(written.outcome), written.ticket};
+}
+
 Result<Ledger::Recorded> EngineLedger::record(const budget::Names& names,
                                               store::Settlement settlement) {
   AIMETER_CHECK_OK(name_budgets(names, settlement));
-  SettleOutcome outcome = count_unheld(settlement);
-  settlement.epoch = epoch_.load();
-  AIMETER_TRY(Written written, write(std::move(outcome), std::move(settlement), 0));
-  return Recorded{std::move(written.outcome), written.ticket};
+  return write_unheld(std::move(settlement));
 }
 
 Result<Ledger::Recorded> EngineLedger::adjust(store::Settlement settlement) {
@@ -331,11 +341,8 @@ Result<Ledger::Recorded> EngineLedger::adjust(store::Settlement settlement) {
   if (const auto unknown = book_.unknown_of(local, keys); !unknown.empty()) {
     AIMETER_CHECK_OK(learn(local, unknown));
   }
-  SettleOutcome outcome = count_unheld(settlement);
-  settlement.epoch = epoch_.load();
   if ((settlement.flags & store::kDuplicate) == 0) settlement.flags |= store::kAdjustment;
-  AIMETER_TRY(Written written, write(std::move(outcome), std::move(settlement), 0));
-  return Recorded{std::move(written.outcome), written.ticket};
+  return write_unheld(std::move(settlement));
 }
 
 // ---------------------------------------------------------------- durability

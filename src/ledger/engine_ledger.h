@@ -85,6 +85,7 @@ class EngineLedger final : public Ledger {
   // Without a hold: the budgets that the call takes part in, and what they count.
   [[nodiscard]] Status name_budgets(const budget::Names& names, store::Settlement& settlement);
   [[nodiscard]] SettleOutcome count_unheld(store::Settlement& settlement);
+  [[nodiscard]] Result<Recorded> write_unheld(store::Settlement settlement);
   void when_durable(std::uint64_t ticket, std::move_only_function<void(Status)> done);
   [[nodiscard]] Status durable(std::uint64_t ticket) const;
   [[nodiscard]] base::Gate& durable_gate();

@@ -348,5 +348,40 @@ TEST(Ledger, AJournalOnANetworkFileSystemIsRefused) {
   EXPECT_THAT(opened.error().message, HasSubstr("network file system"));
 }
 
+TEST(Ledger, AfterALostLeaseNothingIsGrantedBeforeTheNewEpochIsRenewed) {
+  World world;
+  world.subscribe(kAcme, limited(1'000));
+  auto first = world.open();
+  ASSERT_TRUE(use(*first, kAcme, 10));
+  ASSERT_TRUE(first->drain());
+  const store::EngineRef lost = world.store->engines()->at(0).ref;
+  world.clock.advance(world.options.lease_ttl + world.options.hold_ttl + std::chrono::seconds(1));
+  ASSERT_EQ(world.store->take_back(world.clock.now()), 1);
+  const Instant woke = world.clock.now();
+  Result<budget::Held> held = first->hold(ask_of(kAcme, 10));
+  ASSERT_TRUE(held) << held.error().message;
+  EXPECT_EQ(held->epoch, lost.epoch + 1);
+  EXPECT_GE(world.store->engines()->at(0).renewed_at, woke) << "renewed, then granted";
+}
+
+TEST(Ledger, ARecordThatADiskHasNoRoomForCountsNowhere) {
+  World world;
+  world.subscribe(kAcme, limited(1'000));
+  world.options.segment_bytes = 4'096;
+  auto ledger = world.open();
+  ASSERT_TRUE(use(*ledger, kAcme, 10));
+  world.files.set_free_bytes(0);
+  std::int64_t recorded = 10;
+  Result<Ledger::Recorded> record = ledger->record({}, store::fixture::call_of(kAcme, 7));
+  for (; record; recorded += 7) record = ledger->record({}, store::fixture::call_of(kAcme, 7));
+  EXPECT_EQ(record.error().code, Code::unavailable) << record.error().message;
+  EXPECT_EQ(ledger->check(kAcme, {}, {})->used->count, recorded);
+  world.files.set_free_bytes(1U << 30);
+  ASSERT_TRUE(ledger->drain());
+  EXPECT_EQ(world.state(tokens_of(kAcme)).used, recorded);
+  EXPECT_TRUE(use(*ledger, kAcme, 1'000 - recorded)) << "what was not recorded is free";
+  world.expect_clean();
+}
+
 }  // namespace
 }  // namespace aimeter::ledger

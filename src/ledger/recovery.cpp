@@ -177,15 +177,18 @@ class Recovery {
 
   [[nodiscard]] Status recover_one(store::EngineId engine) {
     const std::string folder = fmt::format("{}/{}", options_.journal_dir, engine);
-    AIMETER_TRY(const std::unique_ptr<base::FileLock> lock,
-                journal::try_lock_folder(files_, folder));
+    Result<std::unique_ptr<base::FileLock>> locked = journal::try_lock_folder(files_, folder);
+    // Another process opens as well, and has removed a folder that was old.
+    if (!locked && locked.error().code == Code::not_found) return {};
+    AIMETER_TRY(const std::unique_ptr<base::FileLock> lock, std::move(locked));
     if (lock == nullptr) return {};  // alive: leave it alone
     const store::EngineState* state = state_of(engine);
     const std::optional<Drained> drained = read_drained(files_, folder);
     if (drained && drained->store_id != hex_of(store_id_)) return another_store(folder);
     if (state != nullptr && drained && state->closed_at && state->last_seq >= drained->seq) {
       const bool old = store_.now() - *state->closed_at >= options_.keep;
-      return old ? remove_folder(files_, folder) : Status{};
+      if (old) (void)remove_folder(files_, folder);  // not now: whoever opens next tries again
+      return {};
     }
     // Everything is read once before anything is applied: damage changes nothing.
     Kept kept;
