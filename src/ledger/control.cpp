@@ -25,31 +25,19 @@ bool EngineLedger::control() {
     for (Request& request : queue_) requests.push_back(std::move(request));
     queue_.clear();
   }
-  serve_all(requests);
-  const bool more_keys = keys_.learn();
-  const base::Lock lock(queue_mutex_);
-  return more_keys || !queue_.empty();
-}
-
-// All of them in one turn of the lane: in a turn each they would wait for a batch of the projector
-// each. Their callbacks run after it.
-void EngineLedger::serve_all(std::deque<Request>& requests) {
-  if (requests.empty()) return;
-  std::vector<std::pair<HoldDone, Result<budget::Held>>> answers;
-  control_serves_.store(true);
-  {
-    const std::scoped_lock lock(lane_);
-    for (Request& request : requests) {
-      std::optional<Result<budget::Held>> answer = serve(request);
-      if (answer) {
-        answers.emplace_back(std::move(request.done), *std::move(answer));
-      } else {
-        parked_.push_back(std::move(request));
-      }
+  control_serves_.store(!requests.empty());
+  for (Request& request : requests) {
+    std::optional<Result<budget::Held>> answer = serve(request);
+    if (answer) {
+      request.done(*std::move(answer));
+    } else {
+      parked_.push_back(std::move(request));
     }
   }
   control_serves_.store(false);
-  for (auto& [done, answer] : answers) done(std::move(answer));
+  const bool more_keys = keys_.learn();
+  const base::Lock lock(queue_mutex_);
+  return more_keys || !queue_.empty();
 }
 
 std::optional<Result<budget::Held>> EngineLedger::serve(const Request& request) {

@@ -176,7 +176,6 @@ class EngineLedger final : public Ledger {
   void give_back(std::vector<budget::Book::Back> backs);
   void housekeeping(Instant store_now);
   [[nodiscard]] Status sync_store();
-  void serve_all(std::deque<Request>& requests);
   // Nothing: it waits for what others leased.
   [[nodiscard]] std::optional<Result<budget::Held>> serve(const Request& request);
   [[nodiscard]] Result<budget::HoldAnswer> negotiate(const HoldAsk& ask);

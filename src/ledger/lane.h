@@ -5,13 +5,12 @@
 // Ownership:     none.
 //
 // One writer at a time, first come first served: the store's word reaches the book in the order in
-// which the store gave it. Who has it may take it again.
+// which the store gave it.
 #pragma once
 
 #include <condition_variable>
 #include <cstdint>
 #include <mutex>
-#include <thread>
 
 namespace aimeter::ledger {
 
@@ -19,18 +18,12 @@ class Lane {
  public:
   void lock() {
     std::unique_lock lock(mutex_);
-    const auto self = std::this_thread::get_id();
-    if (depth_ == 0 || owner_ != self) {
-      const std::uint64_t ticket = next_++;
-      turn_.wait(lock, [&] { return serving_ == ticket; });
-      owner_ = self;
-    }
-    ++depth_;
+    const std::uint64_t ticket = next_++;
+    turn_.wait(lock, [&] { return serving_ == ticket; });
   }
   void unlock() {
     {
       const std::scoped_lock lock(mutex_);
-      if (--depth_ > 0) return;
       ++serving_;
     }
     turn_.notify_all();
@@ -40,8 +33,6 @@ class Lane {
   std::mutex mutex_;
   std::condition_variable turn_;
   std::uint64_t next_ = 0, serving_ = 0;
-  std::thread::id owner_ = {};
-  int depth_ = 0;
 };
 
 }  // namespace aimeter::ledger
