@@ -62,6 +62,17 @@ target_include_directories(aimeter_fault_points PRIVATE ${CMAKE_SOURCE_DIR}/src 
 target_compile_definitions(aimeter_fault_points PRIVATE AIMETER_FAULTS=1)
 target_link_libraries(aimeter_fault_points PRIVATE aimeter_flags aimeter_outside)
 target_link_libraries(crash_test PRIVATE aimeter_fault_points aimeter_pkg_app)
+# The simulator: a library (as optimised as the engine that it runs), its program, and its test.
+file(GLOB sources CONFIGURE_DEPENDS tests/sim/*.cpp)
+list(FILTER sources EXCLUDE REGEX "(main|_test)\\.cpp$")
+add_library(aimeter_sim STATIC ${sources})
+target_include_directories(aimeter_sim PUBLIC ${CMAKE_SOURCE_DIR} ${CMAKE_SOURCE_DIR}/src)
+target_link_libraries(aimeter_sim PRIVATE aimeter_flags PUBLIC aimeter_pkg_drivers aimeter_pkg_ledger)
+add_executable(aimeter_sim_program tests/sim/main.cpp)
+set_target_properties(aimeter_sim_program PROPERTIES OUTPUT_NAME aimeter-sim)
+target_link_libraries(aimeter_sim_program PRIVATE aimeter_flags aimeter_sim)
+aimeter_add_tests(sim_test 600 tests/sim/sim_test.cpp)
+target_link_libraries(sim_test PRIVATE aimeter_sim)
 
 # find_package(aimeter) works after `cmake --install`: a host's program is built and run against it.
 set(install_flags "")

@@ -1,0 +1,92 @@
+// Package:       sim
+// Units:         tokens; 10 nano-units a token.
+// Errors:        none: what is wrong goes to the Oracle.
+// Thread safety: none: one thread does everything.
+// Ownership:     borrows the world; owns the calls that run.
+//
+// Those who call through engines, and the operator who changes their limits.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "ledger/ledger.h"
+#include "tests/sim/dice.h"
+
+namespace aimeter::sim {
+
+class World;
+class Process;
+
+constexpr std::int64_t kNanosPerToken = 10;
+
+struct RunningCall {
+  std::shared_ptr<Process> process;
+  std::size_t attempt = 0;
+  ledger::HoldAsk ask = {};
+  std::int64_t expected = 0;
+  std::optional<store::KeyRef> key = {};
+  budget::Held held = {};
+  bool holding = false;
+};
+
+struct WaitingRecord {
+  std::shared_ptr<Process> process;
+  std::size_t attempt = 0;
+  std::uint64_t ticket = 0;
+  std::int64_t row = 0;
+};
+
+class Callers {
+ public:
+  explicit Callers(World& world);
+
+  void prepare();  // plans and subscriptions
+  void begin_call();
+  void retry();
+  void finish();
+  void record();
+  void adjust();
+  void change_limit();
+  void change_terms();
+  void process_ended(const Process& process);
+
+  // ---- in the end
+  void release_all();
+  [[nodiscard]] bool running() const { return !calls_.empty(); }
+  void poll_records();
+  // With nothing running: what fits is granted, one token more is refused.
+  void check_room(Process& process);
+  [[nodiscard]] const std::vector<Account>& accounts() const { return accounts_; }
+
+ private:
+  using CallRef = std::shared_ptr<RunningCall>;
+  [[nodiscard]] CallRef make_call(Process& process);
+  void enter(const CallRef& call);
+  void hold(const CallRef& call);
+  void held(const CallRef& call, Result<budget::Held> result);
+  void check_refusal(const Error& error);
+  void settle(const CallRef& call, std::int64_t actual);
+  void release(const CallRef& call);
+  void forget(const CallRef& call);
+  [[nodiscard]] store::Settlement settlement_of(const RunningCall& call, std::int64_t tokens) const;
+  [[nodiscard]] std::int64_t room_of(Process& process, const Account& account);
+  void put(const Plan& plan);
+
+  World& world_;
+  std::vector<Account> accounts_;
+  std::vector<Plan> plans_;
+  std::vector<Subscription> subscriptions_;
+  std::vector<CallRef> calls_;
+  std::vector<WaitingRecord> records_;
+  struct KeyUse {
+    std::size_t account = 0;
+    store::KeyRef key = {};
+    std::int64_t tokens = 0;
+  };
+  std::vector<KeyUse> keys_;
+  std::uint64_t next_key_ = 1;
+};
+
+}  // namespace aimeter::sim

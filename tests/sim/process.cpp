@@ -1,0 +1,170 @@
+#include <algorithm>
+
+#include "tests/sim/world.h"
+
+namespace aimeter::sim {
+namespace {
+
+constexpr int kDepthMax = 3;  // of others running while somebody waits
+
+struct Share {
+  std::size_t until = 0;  // permille
+  Fate fate = Fate::plain;
+};
+constexpr Share kReads[] = {{10, Fate::refused}, {60, Fate::slow}, {90, Fate::slow_answer}};
+constexpr Share kLocalWrites[] = {{12, Fate::refused}, {50, Fate::slow}, {80, Fate::slow_answer}};
+constexpr Share kRemoteWrites[] = {{10, Fate::refused},      {50, Fate::slow},
+                                   {80, Fate::slow_answer},  {90, Fate::lost},
+                                   {105, Fate::lost_answer}, {112, Fate::late}};
+
+template <std::size_t kCount>
+Fate draw(const Share (&shares)[kCount], std::size_t at) {
+  for (const Share& share : shares) {
+    if (at < share.until) return share.fate;
+  }
+  return Fate::plain;
+}
+
+ledger::Options options_of(Dice& dice, bool remote) {
+  constexpr ledger::Durability kAll[] = {ledger::Durability::journal, ledger::Durability::journal,
+                                         ledger::Durability::journal, ledger::Durability::store,
+                                         ledger::Durability::memory};
+  ledger::Options options;
+  options.durability = kAll[dice.below(std::size(kAll))];
+  options.journal_dir = "/usage.db.aimeter";
+  options.host = remote ? "far" : "here";
+  options.segment_bytes = dice.chance(500) ? 4'096 : 16'384;
+  options.batch_size = 1 + dice.below(12);
+  options.tail_max = dice.chance(300) ? 4 : 10'000;
+  options.hold_ttl = std::chrono::seconds(60);
+  options.keep_segments = std::chrono::minutes(5);
+  return options;
+}
+
+}  // namespace
+
+Process::Process(World& w, std::size_t slot_number, std::uint64_t process_number)
+    : world(w),
+      slot(slot_number),
+      machine(slot_number % w.machines.size()),
+      number(process_number),
+      options(options_of(w.dice, w.remote)),
+      files(w.machines[machine]->disk),
+      workers([&w](base::Wait time) { w.pass(time); }),
+      network(*w.store, *this) {}
+
+Process::~Process() = default;
+
+Fate Process::fate(Kind kind) {
+  if (gone_ || world.now < cut_until) return Fate::refused;
+  if (world.calm || world.healing) return Fate::plain;
+  const std::size_t at = world.dice.below(1'000);
+  Fate fate = kind == Kind::read ? draw(kReads, at)
+              : world.remote     ? draw(kRemoteWrites, at)
+                                 : draw(kLocalWrites, at);
+  if (fate == Fate::late && kind != Kind::apply) fate = Fate::lost;
+  const bool slow = fate == Fate::slow || fate == Fate::slow_answer;
+  if (slow && world.depth_ >= kDepthMax) fate = Fate::plain;
+  doubted = doubted || fate == Fate::lost || fate == Fate::lost_answer;
+  if (fate != Fate::plain) {
+    world.trace.line("the store's line", {{"process", static_cast<std::int64_t>(number)},
+                                          {"fate", static_cast<std::int64_t>(fate)}});
+  }
+  return fate;
+}
+
+void Process::meanwhile() { world.run_others(); }
+
+void Process::later(std::function<void()> arrives) {
+  world.on_the_way_.emplace_back(
+      [self = shared_from_this(), sent = std::move(arrives)] { sent(); });
+}
+
+void Process::applied_there() { world.oracle.see_rows(); }
+
+Duration Process::sending() { return world.now; }
+
+void Process::renewed_there(store::EngineId id) { world.oracle.renewed_there(id); }
+
+void Process::run(Lane lane, const std::function<void()>& work) {
+  ++frames_;
+  if (lane == Lane::taken) ++lanes_;
+  work();
+  if (lane == Lane::taken) --lanes_;
+  --frames_;
+}
+
+Status Process::open() {
+  Result<std::unique_ptr<ledger::Ledger>> opened = aimeter::fail(Code::unavailable, "");
+  run(Lane::taken, [&] {
+    const ledger::Deps deps{network, files, workers, world.wall_of(machine)};
+    ledger::Sinks sinks{
+        .orphan = [this](const store::Orphan& orphan) { world.oracle.orphan(orphan); }};
+    opened = ledger::Ledger::open(deps, options, std::move(sinks));
+  });
+  if (!opened) return std::unexpected(opened.error());
+  owned_ = *std::move(opened);
+  ledger = owned_.get();
+  if (gone_) return aimeter::fail(Code::unavailable, "the process is gone");
+  engine = ledger->health().engine;
+  serving = true;
+  return {};
+}
+
+void Process::kill() {
+  if (gone_) return;
+  gone_ = true;
+  serving = false;
+  files.gone();
+  world.trace.line("process gone", {{"process", static_cast<std::int64_t>(number)},
+                                    {"engine", static_cast<std::int64_t>(engine)}});
+  world.callers.process_ended(*this);
+  if (engine != 0) world.oracle.lost_process(engine);
+  const auto own =
+      std::ranges::find_if(world.processes, [&](const auto& other) { return other.get() == this; });
+  if (own != world.processes.end()) world.dying.push_back(std::move(*own));
+}
+
+void Process::close() {
+  serving = false;
+  workers.begin_closing();
+  run(Lane::taken, [&] { owned_.reset(); });
+  ledger = nullptr;
+  kill();
+}
+
+void Process::reap() {
+  if (owned_ == nullptr) return;
+  static_cast<ledger::EngineLedger&>(*owned_).abandon();
+  owned_.reset();
+  ledger = nullptr;
+}
+
+bool Process::awake() const { return serving && !gone_ && world.now >= paused_until; }
+
+bool Process::step(Dice& choice) {
+  std::vector<std::size_t> may;
+  for (std::size_t at = 0; at < workers.count(); ++at) {
+    const bool needs_lane = workers.name(at) != "aim-journal";
+    if (workers.may_step(at) && (!needs_lane || lane_free())) may.push_back(at);
+  }
+  if (may.empty()) return false;
+  const std::size_t at = may[choice.below(may.size())];
+  const Lane lane = workers.name(at) == "aim-journal" ? Lane::free : Lane::taken;
+  world.trace.line(workers.name(at), {{"process", static_cast<std::int64_t>(number)}});
+  const bool writes = lane == Lane::free;
+  const std::vector<std::size_t> unwritten =
+      writes ? world.oracle.unwritten(engine) : std::vector<std::size_t>{};
+  run(lane, [&] { (void)workers.step(at); });
+  if (writes && !gone_ && !ledger->health().journal) world.oracle.written(unwritten);
+  return true;
+}
+
+void Process::step_all() {
+  for (std::size_t at = 0; at < workers.count(); ++at) {
+    run(Lane::taken, [&] { (void)workers.step(at); });
+    if (gone_) return;
+  }
+}
+
+}  // namespace aimeter::sim
