@@ -18,7 +18,7 @@ namespace {
 
 constexpr std::int64_t kPatternsMax = 20'000;
 // As the store's: drivers/storage/sqlite.
-constexpr int kLogPagesMax = 5'120;
+constexpr int kLogPagesMax = 16'384;
 constexpr const char* kPragmas =
     "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0;"
     "PRAGMA temp_store = MEMORY; PRAGMA cache_size = -65536; PRAGMA mmap_size = 1073741824;";

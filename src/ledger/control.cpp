@@ -200,6 +200,7 @@ void EngineLedger::heartbeat() {
     sinks_.catalogue_changed(pulse->catalogue);
   }
   keys_.others(pulse->others_open, pulse->newest_engine);
+  alone_.store(pulse->others_open == 0);
   recalled_ = std::move(pulse->recalled);
   give_back(book_.take_back(recalled_));
   give_back(book_.take_idle(deps_.clock.now(), kIdleLease));

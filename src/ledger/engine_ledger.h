@@ -222,6 +222,7 @@ class EngineLedger final : public Ledger {
   std::atomic<ClockState> clock_{ClockState::good};
   std::atomic<std::int64_t> wall_offset_us_{0};  // wall - boot at the last renewal
   std::atomic<bool> store_broken_{false};        // it said corrupt: for good
+  std::atomic<bool> alone_{false};               // no other engine lives, at the last word
   std::atomic<bool> control_serves_{false};      // calls wait for leases: they go first
 
   struct Waiting {

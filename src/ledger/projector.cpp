@@ -14,7 +14,10 @@ namespace {
 
 constexpr std::uint64_t kAllFrames = ~std::uint64_t{0};
 // A transaction that took longer makes the next batch smaller: others wait for the writer lock.
+// While no other engine lives, nobody does but a command now and then, and a large batch costs less
+// a call: neighbours in a tree are written together, each counter once.
 constexpr Duration kTransactionLongest = std::chrono::milliseconds(20);
+constexpr Duration kTransactionAlone = std::chrono::milliseconds(60);
 constexpr std::size_t kBatchLeast = 64;
 constexpr std::size_t kBatchYielding = 1'024;
 constexpr store::Seq kBacklogMax = 32'768;
@@ -98,7 +101,7 @@ bool EngineLedger::project() {
   const Duration took = deps_.clock.boot() - began;
   // A part of a batch waits for company: one transaction of many rows costs less than many.
   const bool was_full = applied_now >= batch_now_;
-  if (took > kTransactionLongest) {
+  if (took > (alone_.load() ? kTransactionAlone : kTransactionLongest)) {
     batch_now_ = std::max(kBatchLeast, batch_now_ / 2);
   } else if (journal_ != nullptr) {
     batch_now_ = std::min(options_.batch_size, batch_now_ * 2);

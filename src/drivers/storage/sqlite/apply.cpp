@@ -15,7 +15,7 @@ using store::Settlement;
 
 // More settlements than this that the database itself refuses are no fault of theirs.
 constexpr std::size_t kRefusedMax = 256;
-constexpr int kLogPagesMax = 5'120;  // of 4 KiB
+constexpr int kLogPagesMax = 16'384;  // of 4 KiB
 
 struct Work {
   Lane& lane;

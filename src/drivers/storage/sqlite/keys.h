@@ -4,9 +4,9 @@
 // Thread safety: belongs to one connection.
 // Ownership:     borrows the connection.
 //
-// The keys that were ever settled, in tables of about a million each: the newest takes new keys,
-// the older ones are only read, so that random inserts stay inside a small tree. A key is in at
-// most one table. `ref` is the row of the first settlement; 0 = a detached hold that ended
+// The keys that were ever settled, in tables of about 131,072 each: the newest takes new keys, the
+// older ones are only read, so that random inserts stay inside a small tree: a batch of some
+// thousand keys meets each of its pages more than once. A key is in at most one table. `ref` is the row of the first settlement; 0 = a detached hold that ended
 // without one so far.
 #pragma once
 
@@ -23,7 +23,7 @@
 
 namespace aimeter::drivers::sqlite {
 
-constexpr std::int64_t kKeysPerTable = 1'000'000;
+constexpr std::int64_t kKeysPerTable = 131'072;
 constexpr Duration kKeysKept = std::chrono::days(100);
 
 struct NewKey {

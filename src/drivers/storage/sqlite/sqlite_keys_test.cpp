@@ -77,8 +77,8 @@ class SqliteKeysTest : public ScratchFile {
   const Account acme_ = account_of("acme");
 };
 
-TEST_F(SqliteKeysTest, AMillionKeysIsATableUnlessATestSaysLess) {
-  EXPECT_EQ(kKeysPerTable, 1'000'000);
+TEST_F(SqliteKeysTest, A131072KeysAreATableUnlessATestSaysLess) {
+  EXPECT_EQ(kKeysPerTable, 131'072);
   EXPECT_EQ(Tuning{}.keys_per_table, kKeysPerTable);
   const auto store = opened();
   Feeder engine(*store);
