@@ -6,8 +6,8 @@
 //
 // The keys that were ever settled, in tables of about 131,072 each: the newest takes new keys, the
 // older ones are only read, so that random inserts stay inside a small tree: a batch of some
-// thousand keys meets each of its pages more than once. A key is in at most one table. `ref` is the row of the first settlement; 0 = a detached hold that ended
-// without one so far.
+// thousand keys meets each of its pages more than once. A key is in at most one table. `ref` is the
+// row of the first settlement; 0 = a detached hold that ended without one so far.
 #pragma once
 
 #include <cstdint>
