@@ -75,7 +75,8 @@ class HeldBook {
   void rest() {
     for (std::uint32_t i = 0; i < uses_.size(); ++i) {
       const Amount used = uses_[i] * kUsed;
-      for (const plans::ConcreteBudget& rule : terms_of(i)->limits.budgets) {
+      const std::shared_ptr<const budget::Terms> terms = terms_of(i);
+      for (const plans::ConcreteBudget& rule : terms->limits.budgets) {
         const budget::BudgetKey key = budget::key_of(account(i), rule, "");
         const budget::AppliedPart sum{.key = key,
                                       .epoch = book_.epoch(),
