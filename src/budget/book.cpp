@@ -193,8 +193,9 @@ HoldAnswer Book::hold(LocalAccount account, const HoldCall& call) {
     Counter& counter = body.counters[at];
     Amount amount = call.need.of(counter.kind);
     if (counter.blocking) amount = std::min(amount, counter.free);
-    HeldPart& part = answer.held.parts.emplace_back(counter.take(amount, call.at));
+    HeldPart& part = answer.held.parts.emplace_back();  // filled in place: a copy costs as much again
     part.slot = at;
+    counter.take(amount, call.at, part);
     answer.held.epoch = std::max(answer.held.epoch, part.epoch);
     answer.running_low = answer.running_low || running_low(counter);
   }
@@ -257,13 +258,14 @@ SettledBudgets Book::settle(const Held& held, const Actual& actual) {
     Counter& counter = entry.body->counters[part.slot];
     const Amount counted = actual.of(counter.kind);
     const Amount gives = counter.settle(part, counted);
-    settled.parts.push_back({.key = counter.key.get(),
-                             .held = gives,
-                             .actual = counted,
-                             .limit = part.limit,
-                             .blocking = part.leased,
-                             .shadow = part.shadow,
-                             .would_refuse = part.would_refuse});
+    SettledPart& given = settled.parts.emplace_back();
+    given.key = counter.key.get();
+    given.held = gives;
+    given.actual = counted;
+    given.limit = part.limit;
+    given.blocking = part.leased;
+    given.shadow = part.shadow;
+    given.would_refuse = part.would_refuse;
     note_crossed(counter, settled);
   }
   return settled;
@@ -279,7 +281,8 @@ Crossings Book::count(LocalAccount account, std::span<SettledPart> parts) {
     part.held = 0;
     if (!part.counted) continue;
     Counter& counter = entry.body->counters[at];
-    const HeldPart nothing = counter.take(0, counter.last_use);
+    HeldPart nothing;
+    counter.take(0, counter.last_use, nothing);
     part.held = counter.settle(nothing, part.actual);
     note_crossed(counter, crossed);
   }

@@ -73,7 +73,7 @@ struct Counter {
   void note_demand(Amount taken, Instant now);
   [[nodiscard]] Amount demand() const { return std::max(taken_now, taken_before); }
 
-  [[nodiscard]] HeldPart take(Amount amount, Instant now);
+  void take(Amount amount, Instant now, HeldPart& part);
   void put_back(const HeldPart& part);
   // -> what the lease gives up.
   [[nodiscard]] Amount settle(const HeldPart& part, Amount actual);
@@ -103,9 +103,12 @@ inline void Counter::note_demand(Amount taken, Instant now) {
   last_use = now;
 }
 
-inline HeldPart Counter::take(Amount amount, Instant now) {
-  HeldPart part{
-      .epoch = epoch, .held = amount, .limit = limit, .leased = blocking, .shadow = shadow};
+inline void Counter::take(Amount amount, Instant now, HeldPart& part) {
+  part.epoch = epoch;
+  part.held = amount;
+  part.limit = limit;
+  part.leased = blocking;
+  part.shadow = shadow;
   part.would_refuse = shadow && !fits_limit(amount);
   if (blocking) {
     free -= amount;
@@ -115,7 +118,6 @@ inline HeldPart Counter::take(Amount amount, Instant now) {
   ++running;
   note_demand(amount, now);
   check();
-  return part;
 }
 
 inline void Counter::put_back(const HeldPart& part) {
