@@ -193,7 +193,7 @@ HoldAnswer Book::hold(LocalAccount account, const HoldCall& call) {
     Counter& counter = body.counters[at];
     Amount amount = call.need.of(counter.kind);
     if (counter.blocking) amount = std::min(amount, counter.free);
-    HeldPart& part = answer.held.parts.emplace_back();  // filled in place: a copy costs as much again
+    HeldPart& part = answer.held.parts.emplace_back();  // filled in place: cheaper than a copy
     part.slot = at;
     counter.take(amount, call.at, part);
     answer.held.epoch = std::max(answer.held.epoch, part.epoch);
