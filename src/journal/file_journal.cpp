@@ -184,6 +184,7 @@ Status FileJournal::grow(std::uint64_t made) {
 }
 
 std::optional<Error> FileJournal::failed() const {
+  if (!has_failed_.load(std::memory_order_acquire)) return std::nullopt;
   const base::Lock lock(mutex_);
   return failed_;
 }
@@ -254,6 +255,7 @@ void FileJournal::give_up(const Error& error) {
   {
     const base::Lock lock(mutex_);
     failed_ = Error{Code::in_doubt, error.message};
+    has_failed_.store(true, std::memory_order_release);
   }
   written_.advance(~std::uint64_t{0});
 }

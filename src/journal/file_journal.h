@@ -112,6 +112,7 @@ class FileJournal final : public Journal {
   bool all_before_synced_ AIMETER_GUARDED_BY(mutex_) = true;
   bool closed_ AIMETER_GUARDED_BY(mutex_) = false;
   std::optional<Error> failed_ AIMETER_GUARDED_BY(mutex_);
+  std::atomic<bool> has_failed_{false};  // after failed_: every hold asks
 };
 
 }  // namespace aimeter::journal

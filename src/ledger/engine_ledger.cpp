@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "base/fault.h"
 #include "ledger/frames.h"
@@ -386,14 +387,10 @@ void EngineLedger::run_done(std::uint64_t passed) {
   std::vector<Waiting> ready;
   {
     const base::Lock lock(done_mutex_);
-    for (std::size_t i = 0; i < waiting_.size();) {
-      if (waiting_[i].ticket > passed) {
-        ++i;
-        continue;
-      }
-      ready.push_back(std::move(waiting_[i]));
-      waiting_.erase(waiting_.begin() + static_cast<std::ptrdiff_t>(i));
-    }
+    const auto still = std::ranges::stable_partition(
+        waiting_, [&](const Waiting& waiting) { return waiting.ticket > passed; });
+    ready.assign(std::move_iterator(still.begin()), std::move_iterator(still.end()));
+    waiting_.erase(still.begin(), still.end());
   }
   for (Waiting& waiting : ready) waiting.done(durable(waiting.ticket));
 }
