@@ -26,7 +26,7 @@ struct BudgetKey {
   std::string name = {};  // the user, key, feature, model or session; "" for the account
   Period::Span span = {};
   std::int64_t plan = 0;      // 0 under carry
-  std::string currency = {};  // of kind cost; "" otherwise
+  std::string currency = {};  // of kinds cost and credits; "" otherwise
   friend auto operator<=>(const BudgetKey&, const BudgetKey&) = default;
 };
 

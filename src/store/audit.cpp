@@ -1,6 +1,13 @@
 #include "store/audit.h"
 
 namespace aimeter::store {
+namespace {
+
+std::string said_of(const Account& account, const std::string& what) {
+  return account.billable.type + " " + account.billable.id + ": " + what;
+}
+
+}  // namespace
 
 Said said_of(const ChangeBody& body) {
   return std::visit(
@@ -27,16 +34,31 @@ Said said_of(const ChangeBody& body) {
           [](const ReleaseHold& b) { return Said{"release_hold", b.tenant.text, ""}; },
           [](const ExpireHolds&) { return Said{"expire_holds", "", ""}; },
           [](const RotateHoldKeys&) { return Said{"rotate_hold_keys", "", ""}; },
+          [](const AddCredits& b) {
+            return Said{"add_credits", b.account.tenant.text, said_of(b.account, b.amount.text())};
+          },
+          [](const DeductCredits& b) {
+            return Said{"deduct_credits", b.account.tenant.text,
+                        said_of(b.account, b.amount.text())};
+          },
+          [](const RefundCredits& b) {
+            return Said{"refund_credits", b.account.tenant.text,
+                        said_of(b.account, std::to_string(b.debit))};
+          },
+          [](const ExpireCredits&) { return Said{"expire_credits", "", ""}; },
       },
       body);
 }
 
 bool is_catalogue(const ChangeBody& body) {
   return std::visit(
-      Overloaded{[](const PutOrphans&) { return false; }, [](const DropOrphan&) { return false; },
-                 [](const Erase&) { return false; }, [](const Prune&) { return false; },
-                 [](const ReleaseHold&) { return false; }, [](const ExpireHolds&) { return false; },
-                 [](const RotateHoldKeys&) { return false; }, [](const auto&) { return true; }},
+      Overloaded{
+          [](const PutOrphans&) { return false; }, [](const DropOrphan&) { return false; },
+          [](const Erase&) { return false; }, [](const Prune&) { return false; },
+          [](const ReleaseHold&) { return false; }, [](const ExpireHolds&) { return false; },
+          [](const RotateHoldKeys&) { return false; }, [](const AddCredits&) { return false; },
+          [](const DeductCredits&) { return false; }, [](const RefundCredits&) { return false; },
+          [](const ExpireCredits&) { return false; }, [](const auto&) { return true; }},
       body);
 }
 

@@ -62,7 +62,7 @@ bool add_to(BudgetState& budget, const Counted& counted) {
 }
 
 std::uint8_t thresholds_of(const BudgetState& budget) {
-  if (!budget.limit) return 0;
+  if (!budget.limit || is_wallet(budget.key)) return 0;
   std::uint8_t told = 0;
   if (Wide{budget.used} * 100 >= Wide{*budget.limit} * kApproachingPercent) {
     told |= kToldApproaching;

@@ -29,6 +29,11 @@ struct Naming {
 // Takes over the limit named last. Where it fell (also: from not blocking), `fallen` grows by what
 // used and leased are above the bound now; where it rose, nothing else changes.
 void name_limit(BudgetState& budget, const Naming& named);
+// A wallet's limit is what was credited, whatever is named.
+[[nodiscard]] inline Naming naming_of(const BudgetState& budget, const Naming& named) {
+  if (!is_wallet(budget.key)) return named;
+  return {.limit = budget.credited, .blocking = named.blocking};
+}
 [[nodiscard]] bool in_bound(const BudgetState& budget);
 
 // What one part of a settlement does to its counter. `given_up` is what its lease or its row of
@@ -45,7 +50,8 @@ struct Counted {
 
 // Bits of `told`, stored.
 constexpr std::uint8_t kToldApproaching = 1, kToldReached = 2;
-// The thresholds that `used` has come to: 80 % and 100 % of the limit; a limit of 0 is reached.
+// The thresholds that `used` has come to: 80 % and 100 % of the limit; a limit of 0 is reached. A
+// wallet has none.
 [[nodiscard]] std::uint8_t thresholds_of(const BudgetState& budget);
 
 struct Room {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "store/memory_wallets.h"
+
 namespace aimeter::store::memory {
 namespace {
 
@@ -66,6 +68,7 @@ void Batch::take(const Settlement& given) {
   if (!drafted) return bury(given, drafted.error().message);
   if (drafted->late) drafted->row.flags |= kLate;
   write(*drafted);
+  pay(*drafted, row_id(engine_, row.seq));
   write_row(*drafted);
   if (repeat.yes) {
     take_token(row, row_id(engine_, row.seq));
@@ -121,7 +124,9 @@ Status Batch::draft_parts(Draft& draft) const {
     }
   }
   for (const BudgetPart& part : row.budgets) {
-    Counted counted = counted_of(part, give_up(draft, part));
+    const Amount given_up = give_up(draft, part);
+    Counted counted = counted_of(part, given_up);
+    draft.covered.push_back(given_up);
     if (draft.ends_hold) counted.leased = 0;  // all of the hold is off already
     if (counted.late > 0) draft.late = true;
     if (!add_to(budget_in(draft, part.key).state, counted)) {
@@ -224,6 +229,15 @@ void Batch::write(const Draft& draft) {
   if (draft.ends_hold) state_.holds.erase(hold_key_of(draft.row.account.tenant, draft.row.token));
 }
 
+// What it counts in wallets moves money.
+void Batch::pay(const Draft& draft, std::int64_t id) {
+  for (std::size_t i = 0; i < draft.row.budgets.size(); ++i) {
+    const BudgetPart& part = draft.row.budgets[i];
+    if (!is_wallet(part.key) || part.actual == 0) continue;
+    credits_.push_back(settle_wallet(state_, part, draft.covered[i], {draft.row, id, now_}));
+  }
+}
+
 void Batch::write_row(const Draft& draft) {
   if (draft.cell) state_.rollups[key_of(*draft.cell)] = *draft.cell;
   if (draft.left) state_.rows.at(draft.row.adjusts).left = *draft.left;
@@ -243,6 +257,7 @@ void Batch::bury(const Settlement& given, const std::string& reason) {
     AIMETER_ASSERT(draft_parts(draft).has_value());
   }
   write(draft);
+  pay(draft, id);
   Dead dead{.dead = {.id = id, .reason = reason, .settlement = given}, .engine = engine_};
   for (const BudgetPart& part : counted.budgets) dead.counted.push_back({part.key, part.actual});
   state_.dead[id] = dead;
@@ -301,7 +316,7 @@ Applied Batch::finish(Seq last) {
   Applied applied{.last = last};
   for (const auto& [key, named] : touched_) {
     Budget& budget = state_.budgets.at(key);
-    if (named) name_limit(budget.state, *named);
+    if (named) name_limit(budget.state, naming_of(budget.state, *named));
     const auto crossed =
         static_cast<std::uint8_t>(thresholds_of(budget.state) & ~unsigned{budget.told});
     budget.told |= crossed;
@@ -310,6 +325,7 @@ Applied Batch::finish(Seq last) {
     applied.budgets.push_back(budget.state);
   }
   applied.odd = odd_;
+  applied.credits = std::move(credits_);
   EngineState& engine = state_.engines.at(engine_);
   engine.last_seq = last;
   engine.applied_at = now_;

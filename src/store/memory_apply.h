@@ -28,7 +28,8 @@ class Batch {
     std::map<BudgetKey, Budget> budgets = {};
     std::map<LeaseKey, Lease> leases = {};
     std::optional<RollupRow> cell = {};
-    std::optional<Left> left = {};  // of the usage that it adjusts
+    std::optional<Left> left = {};     // of the usage that it adjusts
+    std::vector<Amount> covered = {};  // of each part, by its lease
     bool ends_hold = false, late = false;
   };
   struct Repeat {
@@ -45,6 +46,7 @@ class Batch {
   [[nodiscard]] Budget& budget_in(Draft& draft, const BudgetKey& key) const;
   [[nodiscard]] Amount give_up(Draft& draft, const BudgetPart& part) const;
   void write(const Draft& draft);
+  void pay(const Draft& draft, std::int64_t id);
   void write_row(const Draft& draft);
   void bury(const Settlement& given, const std::string& reason);
   void take_keys(const Settlement& row, std::int64_t id);
@@ -57,6 +59,7 @@ class Batch {
   Instant now_;
   std::map<BudgetKey, std::optional<Naming>> touched_ = {};
   std::vector<Outcome> odd_ = {};
+  std::vector<CreditMove> credits_ = {};
 };
 
 }  // namespace aimeter::store::memory

@@ -1,5 +1,7 @@
 #include "store/memory_leases.h"
 
+#include "store/memory_wallets.h"
+
 #include <fmt/format.h>
 #include <algorithm>
 #include <set>
@@ -141,9 +143,11 @@ Result<std::vector<LeaseGrant>> lease(State& state, EngineRef engine,
   for (std::size_t i = 0; i < asks.size(); ++i) {
     const LeaseAsk& ask = asks[i];
     BudgetState& budget = budget_at(state, ask.key).state;
-    name_limit(budget, {.limit = ask.limit, .blocking = true});
+    grants[i].limit =
+        is_wallet(ask.key) ? budget.credited - over_in(state, ask.key, now) : ask.limit;
+    name_limit(budget, naming_of(budget, {.limit = ask.limit, .blocking = true}));
     const Elsewhere elsewhere = elsewhere_of(state, ask.key, engine.engine);
-    const Room room{free_of(budget, ask.limit), engines, elsewhere.others};
+    const Room room{free_of(budget, grants[i].limit), engines, elsewhere.others};
     grants[i].held_elsewhere = elsewhere.held;
     grants[i].leased_elsewhere = elsewhere.leased;
     grants[i].granted = grant_of(ask, room);
@@ -182,6 +186,7 @@ Result<Pulse> renew(State& state, EngineRef engine, std::span<const HeldReport> 
   }
   pulse.holds_due = std::ranges::any_of(
       state.holds, [now](const auto& entry) { return entry.second.expires_at <= now; });
+  pulse.credits_due = credits_due(state, now);
   for (const auto& [key, lease] : state.leases) {
     if (key.engine == engine.engine && lease.recall) pulse.recalled.push_back(key.budget);
   }

@@ -55,7 +55,9 @@ std::set<AccountPeriod> ended_periods(const State& state, const Prune& change) {
   for (const auto& [id, row] : state.rows) {
     const Settlement& settlement = row.settlement;
     if (change.tenant && settlement.account.tenant != *change.tenant) continue;
-    const auto runs = [&](const BudgetPart& part) { return change.before < part.key.span.end; };
+    const auto runs = [&](const BudgetPart& part) {
+      return !is_wallet(part.key) && change.before < part.key.span.end;
+    };
     const AccountPeriod period{settlement.account, settlement.pins.period};
     const bool is_open =
         change.before < settlement.pins.period.end || std::ranges::any_of(settlement.budgets, runs);

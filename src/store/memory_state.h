@@ -17,6 +17,7 @@
 #include "store/bound.h"
 #include "store/record.h"
 #include "store/store.h"
+#include "wallet/purse.h"
 
 namespace aimeter::store::memory {
 
@@ -64,6 +65,15 @@ struct Seal {  // of the pruned rows of one budget
   std::int64_t rows = 0, last_row = 0;
 };
 
+struct Wallet {
+  wallet::Purse purse = {};
+  std::int64_t transactions = 0;
+};
+struct CreditRow {
+  BudgetKey wallet = {};
+  CreditTransaction transaction = {};
+};
+
 using RollupKey = std::tuple<Account, std::string, std::string, std::string, std::string, Instant>;
 [[nodiscard]] inline RollupKey key_of(const RollupRow& cell) {
   return {cell.account, cell.provider, cell.model, cell.feature, cell.currency, cell.bucket};
@@ -92,7 +102,7 @@ struct State {
   std::map<BudgetKey, Budget> budgets = {};
   std::map<LeaseKey, Lease> leases = {};
   std::map<base::Key16, DetachedHold> holds = {};
-  std::vector<HoldKey> hold_keys = {};  // newest first
+  std::vector<HoldKey> hold_keys = {};       // newest first
   std::map<base::Key16, KeySeen> keys = {};  // of calls, and (kind "hold") of ended detached holds
   std::map<std::int64_t, Row> rows = {};
   std::map<std::int64_t, Dead> dead = {};
@@ -100,6 +110,10 @@ struct State {
   std::map<BudgetKey, Seal> seals = {};
   std::map<RollupKey, RollupRow> sealed = {};  // cells of pruned rows
   std::map<std::pair<EngineId, std::uint64_t>, Orphan> orphans = {};
+  std::map<BudgetKey, Wallet> wallets = {};
+  std::map<std::int64_t, CreditRow> credits = {};  // by id
+  std::map<base::Key16, KeySeen> credit_keys = {};
+  std::int64_t last_credit = 0, last_lot = 0;
   std::vector<AuditRow> audit = {};
   Catalogue catalogue = {};
 };

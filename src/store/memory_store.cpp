@@ -9,6 +9,7 @@
 #include "store/memory_catalogue.h"
 #include "store/memory_leases.h"
 #include "store/memory_maintenance.h"
+#include "store/memory_wallets.h"
 
 namespace aimeter::store {
 namespace {
@@ -27,6 +28,10 @@ Result<Changed> changed_by(State& state, const ChangeBody& body, Instant now) {
           [&](const ReleaseHold& b) { return memory::release(state, b); },
           [&](const ExpireHolds& b) -> Result<Changed> { return memory::expire(state, b, now); },
           [&](const RotateHoldKeys& b) -> Result<Changed> { return memory::rotate(state, b, now); },
+          [&](const AddCredits& b) { return memory::put(state, b, now); },
+          [&](const DeductCredits& b) { return memory::put(state, b, now); },
+          [&](const RefundCredits& b) { return memory::put(state, b, now); },
+          [&](const ExpireCredits& b) -> Result<Changed> { return memory::put(state, b, now); },
           [&](const auto& b) { return memory::put(state.catalogue, b); },
       },
       body);
@@ -122,9 +127,11 @@ class MemoryStore final : public Store {
 
   Result<AccountState> load_account(const Account& account, Instant /*at*/) override {
     const std::lock_guard lock(mutex_);
+    const auto wallet = memory::wallet_of(state_, account);
     return AccountState{.contract = memory::contract_of(state_.catalogue, account),
                         .catalogue = state_.catalogue.version,
-                        .store_now = now()};
+                        .store_now = now(),
+                        .wallet_currency = wallet ? wallet->currency : ""};
   }
 
   Result<std::vector<BudgetState>> budget_states(std::span<const BudgetKey> keys) override {
@@ -143,6 +150,7 @@ class MemoryStore final : public Store {
     AIMETER_TRY(Changed changed, changed_by(state_, change.body, now()));
     if (is_catalogue(change.body)) state_.catalogue.version += 1;
     changed.catalogue = state_.catalogue.version;
+    if (changed.repeated) return changed;
     const Said said = said_of(change.body);
     state_.audit.push_back({now(), change.actor, said.action, said.tenant, said.details});
     return changed;
@@ -287,6 +295,20 @@ class MemoryStore final : public Store {
     return states;
   }
 
+  Result<std::vector<WalletState>> wallets(const WalletFilter& filter) const override {
+    const std::lock_guard lock(mutex_);
+    return memory::wallets_in(state_, filter);
+  }
+  Result<std::vector<CreditMove>> credit_transactions(const CreditFilter& filter,
+                                                      std::size_t limit) const override {
+    AIMETER_CHECK_OK(check_page(limit));
+    const std::lock_guard lock(mutex_);
+    return memory::transactions_in(state_, filter, limit);
+  }
+  Result<std::vector<CreditLot>> credit_lots(const Account& account, Lots which) const override {
+    const std::lock_guard lock(mutex_);
+    return memory::lots_in(state_, account, which);
+  }
   Result<std::vector<Orphan>> orphans() const override {
     const std::lock_guard lock(mutex_);
     return values_of(state_.orphans);

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "store/memory_maintenance.h"
+#include "store/memory_wallets.h"
 
 namespace aimeter::store::memory {
 namespace {
@@ -23,6 +24,7 @@ class Audit {
   void rollups();
   void engines();
   void keys();
+  void wallets() { verify_wallets(state_, verified_.findings); }
   [[nodiscard]] Verified verified() { return std::move(verified_); }
 
  private:
@@ -147,6 +149,7 @@ Result<Verified> verify(const State& state, const Progress& progress) {
   AIMETER_CHECK_OK(audit.rows(progress));
   audit.counters();
   audit.leases();
+  audit.wallets();
   audit.rollups();
   audit.engines();
   audit.keys();

@@ -23,6 +23,7 @@
 #include "aimeter/usage.h"
 #include "base/files.h"
 #include "plans/limits.h"
+#include "store/credits.h"
 #include "store/settlement.h"
 
 namespace aimeter::store {
@@ -52,6 +53,7 @@ struct BudgetState {
   std::optional<Amount> limit = {};  // the last one that a lease or a settlement named
   // It was named as blocking. Then used + leased <= limit + over_hold + late + fallen (bound.h).
   bool blocking = false;
+  Amount credited = 0;  // of a wallet; it is its limit
 };
 enum class Odd : std::uint8_t { duplicate, late, dead };
 struct Outcome {
@@ -70,20 +72,22 @@ struct Applied {
   std::vector<BudgetState> budgets = {};  // every budget that the batch touched, after it
   std::vector<Outcome> odd = {};
   std::vector<Crossed> crossed = {};
+  std::vector<CreditMove> credits = {};  // what the batch did to wallets, in its order
 };
 
 struct LeaseAsk {
   BudgetKey key = {};
   Amount ask = 0, one_call = 0;  // one_call: what the waiting call needs, at least that or nothing
   bool whole_rest = false;       // all of free, only if no other engine has any
-  Amount limit = 0;
-  std::uint64_t catalogue = 0;  // version that `limit` was computed from
+  Amount limit = 0;              // of a wallet: nothing, the store knows it
+  std::uint64_t catalogue = 0;   // version that `limit` was computed from
 };
 struct LeaseGrant {
   Amount granted = 0;           // may be 0
   Amount used = 0, leased = 0;  // of the budget after the grant, all engines
   Amount held_elsewhere = 0;    // as other engines last reported
   Amount leased_elsewhere = 0;
+  Amount limit = 0;              // in force: of a wallet all credits but those that are over
   bool recalled = false;         // others were asked to give back
   bool stale_catalogue = false;  // nothing granted: reload the account
 };
@@ -104,7 +108,8 @@ struct Pulse {
   int others_open = 0;
   EngineId newest_engine = 0;
   Instant store_now = {};
-  bool holds_due = false;  // detached holds have expired: somebody should say ExpireHolds
+  bool holds_due = false;    // detached holds have expired: somebody should say ExpireHolds
+  bool credits_due = false;  // lots are over: somebody should say ExpireCredits
   std::vector<BudgetKey> recalled = {};
 };
 
@@ -147,6 +152,7 @@ struct AccountState {  // everything a hold pins, in one snapshot
   plans::Contract contract = {};
   std::uint64_t catalogue = 0;
   Instant store_now = {};
+  std::string wallet_currency = {};  // "": there is no wallet yet
 };
 
 struct Orphan {
@@ -249,18 +255,20 @@ struct RotateHoldKeys {
 };
 using ChangeBody = std::variant<PutPlan, DeletePlan, PutSubscription, PutOverride, PutTenant,
                                 PutDomain, PutApiKey, RevokeApiKey, PutPrices, PutOrphans,
-                                DropOrphan, Erase, Prune, ReleaseHold, ExpireHolds,
-                                RotateHoldKeys>;
+                                DropOrphan, Erase, Prune, ReleaseHold, ExpireHolds, RotateHoldKeys,
+                                AddCredits, DeductCredits, RefundCredits, ExpireCredits>;
 struct Change {
   ChangeBody body = {};
   std::string actor = {};  // for ai_audit: "cli", "library" ...
 };
 struct Changed {
   std::uint64_t catalogue = 0;
-  std::int64_t id = 0;    // of the plan, subscription or override
-  std::int64_t rows = 0;  // erased, pruned, holds ended, keys made
-  bool more = false;      // a slice was done; call again
-  std::vector<EndedHold> ended = {};  // by ExpireHolds
+  std::int64_t id = 0;                   // of the plan, subscription or override
+  std::int64_t rows = 0;                 // erased, pruned, holds ended, keys made
+  bool more = false;                     // a slice was done; call again
+  std::vector<EndedHold> ended = {};     // by ExpireHolds
+  std::vector<CreditMove> credits = {};  // its transactions
+  bool repeated = false;  // of an idempotency key: nothing changed, `credits` is the first result
 };
 
 struct RollupFilter {
@@ -316,6 +324,7 @@ class Store {
   // - A settlement that cannot be written (a sum out of range, a budget of another account, an
   //   adjustment that takes more than is left or counts elsewhere than its usage) is dead: used +=
   //   held, leased -= held. A dead call keeps its key, a dead adjustment does not.
+  // - What it counts in a wallet is a transaction; of an adjustment, money that comes or goes.
   // - A settlement with a token ends that detached hold. Where the detach is not applied yet it
   //   takes its hold from the lease, and the detach changes nothing any more. After release or
   //   expiry it is late. The token is a key of kind "hold": the second settlement is a duplicate,
@@ -393,6 +402,13 @@ class Store {
   [[nodiscard]] virtual Result<std::vector<PriceBookRow>> price_books() const = 0;
   [[nodiscard]] virtual Result<std::vector<BudgetState>> budgets(
       const std::optional<TenantId>& tenant) const = 0;
+  // By account; transactions and lots by id, of wallets together.
+  [[nodiscard]] virtual Result<std::vector<WalletState>> wallets(
+      const WalletFilter& filter) const = 0;
+  [[nodiscard]] virtual Result<std::vector<CreditMove>> credit_transactions(
+      const CreditFilter& filter, std::size_t limit) const = 0;
+  [[nodiscard]] virtual Result<std::vector<CreditLot>> credit_lots(const Account& account,
+                                                                   Lots which) const = 0;
   [[nodiscard]] virtual Result<std::vector<Orphan>> orphans() const = 0;
   [[nodiscard]] virtual Result<std::vector<DeadSettlement>> dead() const = 0;
   [[nodiscard]] virtual Result<std::vector<AuditRow>> audit(std::size_t newest) const = 0;

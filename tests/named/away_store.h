@@ -136,6 +136,18 @@ class AwayStore final : public store::Store {
       const std::optional<TenantId>& tenant) const override {
     return behind_->budgets(tenant);
   }
+  Result<std::vector<store::WalletState>> wallets(
+      const store::WalletFilter& filter) const override {
+    return behind_->wallets(filter);
+  }
+  Result<std::vector<store::CreditMove>> credit_transactions(const store::CreditFilter& filter,
+                                                             std::size_t limit) const override {
+    return behind_->credit_transactions(filter, limit);
+  }
+  Result<std::vector<CreditLot>> credit_lots(const Account& account,
+                                             store::Lots which) const override {
+    return behind_->credit_lots(account, which);
+  }
   Result<std::vector<store::Orphan>> orphans() const override { return behind_->orphans(); }
   Result<std::vector<store::DeadSettlement>> dead() const override { return behind_->dead(); }
   Result<std::vector<store::AuditRow>> audit(std::size_t newest) const override {

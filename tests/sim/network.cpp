@@ -161,6 +161,16 @@ Result<std::vector<PriceBookRow>> Network::price_books() const {
 Result<std::vector<BudgetState>> Network::budgets(const std::optional<TenantId>& tenant) const {
   return read(line_, [&] { return store_.budgets(tenant); });
 }
+Result<std::vector<WalletState>> Network::wallets(const WalletFilter& filter) const {
+  return read(line_, [&] { return store_.wallets(filter); });
+}
+Result<std::vector<CreditMove>> Network::credit_transactions(const CreditFilter& filter,
+                                                             std::size_t limit) const {
+  return read(line_, [&] { return store_.credit_transactions(filter, limit); });
+}
+Result<std::vector<CreditLot>> Network::credit_lots(const Account& account, Lots which) const {
+  return read(line_, [&] { return store_.credit_lots(account, which); });
+}
 Result<std::vector<Orphan>> Network::orphans() const {
   return read(line_, [&] { return store_.orphans(); });
 }

@@ -203,13 +203,13 @@ TEST(TidyChecks, FilesHaveTheirLimits) {
   }
 }
 
-TEST(TidyChecks, ThereAreAtMost20PublicHeaders) {
+TEST(TidyChecks, ThereAreAtMost22PublicHeaders) {
   std::map<std::string, std::string> tree;
-  for (int i = 0; i < 20; ++i) tree["include/aimeter/h" + std::to_string(i) + ".h"] = "";
+  for (int i = 0; i < 22; ++i) tree["include/aimeter/h" + std::to_string(i) + ".h"] = "";
   EXPECT_THAT(found_by(check_limits, tree), IsEmpty());
   tree["include/aimeter/one_too_many.h"] = "";
   EXPECT_THAT(found_by(check_limits, tree),
-              ElementsAre("include/aimeter: public headers 21, at most 20"));
+              ElementsAre("include/aimeter: public headers 23, at most 22"));
 }
 
 TEST(TidyChecks, WordsThatMustNotOccur) {

@@ -37,6 +37,7 @@ void merge(BatchResult& into, BatchResult&& part) {
   }
   std::ranges::move(part.odd, std::back_inserter(into.odd));
   std::ranges::move(part.crossed, std::back_inserter(into.crossed));
+  std::ranges::move(part.credits, std::back_inserter(into.credits));
 }
 
 Status take_and_write(Batch& batch, std::span<const Settlement> part) {
@@ -150,7 +151,8 @@ Result<store::Applied> SqliteStore::apply(store::EngineRef engine, store::Seq pr
   return Applied{.last = last,
                  .budgets = std::move(work.sum.budgets),
                  .odd = std::move(work.sum.odd),
-                 .crossed = std::move(work.sum.crossed)};
+                 .crossed = std::move(work.sum.crossed),
+                 .credits = std::move(work.sum.credits)};
 }
 
 Result<store::Seq> SqliteStore::last_seq(store::EngineId engine) {

@@ -36,9 +36,12 @@ Result<store::Verified> Audit::run() {
     Check check;
   };
   constexpr Named kChecks[] = {
-      {"integrity", &Audit::integrity}, {"rows", &Audit::rows},         {"dead", &Audit::dead},
-      {"seals", &Audit::seals},         {"counters", &Audit::counters}, {"leases", &Audit::leases},
-      {"gapless", &Audit::engines},     {"roll-ups", &Audit::rollups},  {"keys", &Audit::keys},
+      {"integrity", &Audit::integrity}, {"rows", &Audit::rows},
+      {"dead", &Audit::dead},           {"seals", &Audit::seals},
+      {"counters", &Audit::counters},   {"leases", &Audit::leases},
+      {"gapless", &Audit::engines},     {"roll-ups", &Audit::rollups},
+      {"keys", &Audit::keys},           {"transactions", &Audit::transactions},
+      {"wallets", &Audit::wallets},
   };
   for (const auto& [name, check] : kChecks) {
     const Status done = (this->*check)();

@@ -66,6 +66,14 @@ class Audit {
   [[nodiscard]] Status counters();
   [[nodiscard]] Status leases();
   [[nodiscard]] Status engines();
+  // audit_credits.cpp
+  struct Ledger {
+    Wide balance = 0;
+    std::int64_t transactions = 0;
+  };
+  [[nodiscard]] Status transactions();
+  [[nodiscard]] Status wallets();
+  [[nodiscard]] std::string place_of_wallet(std::int64_t wallet);
   // audit_cells.cpp
   [[nodiscard]] Status rollups();
   [[nodiscard]] Status key_of_row(std::int64_t id, const base::Key16& key);
@@ -93,6 +101,7 @@ class Audit {
   std::map<std::int64_t, std::vector<Sealed>> sealed_periods_;                // by account
   std::map<std::int64_t, std::pair<std::int64_t, std::int64_t>> sealed_ids_;  // by engine
   std::map<std::int64_t, std::int64_t> seen_;  // settlements, by engine
+  std::map<std::int64_t, Ledger> ledgers_;     // by wallet
   store::Settlement scratch_ = {};
 };
 

@@ -65,13 +65,17 @@ Result<std::uint32_t> Batch::counter_of(std::int64_t budget, std::int64_t tenant
       counter_index_.try_emplace(budget, static_cast<std::uint32_t>(counters_.size()));
   if (!fresh) {
     Counter& known = counters_[found->second];
-    if (known.key == nullptr) known.key = key;
+    if (known.key == nullptr && key != nullptr) {
+      known.key = key;
+      known.state.key.kind = key->kind;
+    }
     return found->second;
   }
-  Query query(connection_,
-              "SELECT used, leased, over_hold, late, fallen, limit_amount, blocking, told FROM "
-              "ai_budgets WHERE tenant = ?1 AND budget = ?2",
-              tenant, budget);
+  Query query(
+      connection_,
+      "SELECT used, leased, over_hold, late, fallen, limit_amount, blocking, told, credited "
+      "FROM ai_budgets WHERE tenant = ?1 AND budget = ?2",
+      tenant, budget);
   AIMETER_TRY(const bool there, query.step());
   if (!there) return fail(Code::corrupt, connection_.path() + ": a budget has vanished");
   Counter& counter = counters_.emplace_back();
@@ -86,6 +90,8 @@ Result<std::uint32_t> Batch::counter_of(std::int64_t budget, std::int64_t tenant
   counter.state.limit = query.optional_integer(5);
   counter.state.blocking = query.integer(6) != 0;
   counter.told = counter.told_before = static_cast<std::uint8_t>(query.integer(7));
+  counter.state.credited = query.integer(8);
+  if (key != nullptr) counter.state.key.kind = key->kind;
   return counter_index_.find(budget)->second;
 }
 
@@ -169,6 +175,7 @@ Status Batch::take_one(Line& line) {
   AIMETER_TRY(const bool counted, count(line, row, late));
   if (!counted) return bury(line, "a counter is out of range");
   if (late) line.flags |= store::kLate;
+  AIMETER_CHECK_OK(pay(line, row));
   AIMETER_CHECK_OK(row_of(line, row));
   if (line.repeat) {
     odd_.push_back({.seq = given.seq, .what = store::Odd::duplicate, .original = line.original});
@@ -185,6 +192,7 @@ Status Batch::take_one(Line& line) {
 Result<bool> Batch::count(const Line& line, const Settlement& row, bool& late) {
   undo_.counters.clear();
   undo_.leases.clear();
+  wallet_parts_.clear();
   const auto change = [this](std::uint32_t index) -> store::BudgetState& {
     undo_.counters.emplace_back(index, counters_[index].state);
     counters_[index].touched = true;
@@ -203,6 +211,9 @@ Result<bool> Batch::count(const Line& line, const Settlement& row, bool& late) {
     store::Counted counted = store::counted_of(row.budgets[i], given_up);
     if (hold_.there) counted.leased = 0;
     if (counted.late > 0) late = true;
+    if (store::is_wallet(row.budgets[i].key) && row.budgets[i].actual != 0) {
+      wallet_parts_.push_back({index, row.budgets[i].actual, given_up});
+    }
     if (!store::add_to(change(index), counted)) {
       undo();
       return false;

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "drivers/storage/sqlite/lane.h"
+#include "drivers/storage/sqlite/purses.h"
 #include "drivers/storage/sqlite/row.h"
 #include "store/bound.h"
 #include "store/store.h"
@@ -27,12 +28,17 @@ struct BatchResult {
   std::vector<store::BudgetState> budgets = {};
   std::vector<store::Outcome> odd = {};
   std::vector<store::Crossed> crossed = {};
+  std::vector<store::CreditMove> credits = {};
 };
 
 class Batch {
  public:
   Batch(Lane& lane, store::EngineId engine, Instant now)
-      : lane_(lane), connection_(*lane.connection), engine_(engine), now_(now) {}
+      : lane_(lane),
+        connection_(*lane.connection),
+        engine_(engine),
+        now_(now),
+        purses_(connection_, now) {}
 
   [[nodiscard]] Status take(std::span<const store::Settlement> settlements);
   // Buries it instead: the database refused it for `reason`.
@@ -93,6 +99,10 @@ class Batch {
     std::vector<std::pair<std::uint32_t, store::BudgetState>> counters = {};
     std::vector<std::pair<LeaseId, Lease>> leases = {};
   };
+  struct WalletPart {  // of the settlement under way
+    std::uint32_t counter = 0;
+    store::Amount actual = 0, covered = 0;
+  };
   struct Hold {  // a row of ai_holds
     base::Key16 key = {};
     bool there = false;
@@ -131,10 +141,18 @@ class Batch {
   [[nodiscard]] Status write_counters();
   [[nodiscard]] Status tell(const Counter& counter, std::uint8_t crossed);
 
+  // batch_wallets.cpp
+  [[nodiscard]] Status pay(const Line& line, const store::Settlement& row);
+  [[nodiscard]] Status pay_part(const Line& line, const store::Settlement& row,
+                                const WalletPart& part);
+
   Lane& lane_;
   Connection& connection_;
   store::EngineId engine_;
   Instant now_;
+  Purses purses_;
+  std::vector<WalletPart> wallet_parts_;
+  std::vector<store::CreditMove> credits_;
 
   std::vector<Line> lines_;
   std::vector<std::uint32_t> parts_;  // counters of the lines' budgets, in their order

@@ -12,6 +12,7 @@ Status Batch::write() {
   AIMETER_CHECK_OK(write_rollups());
   AIMETER_CHECK_OK(write_leases());
   AIMETER_CHECK_OK(write_counters());
+  AIMETER_CHECK_OK(purses_.write());
   if (detached_ != 0) {
     AIMETER_CHECK_OK(run(connection_,
                          "UPDATE ai_engines SET rowless = rowless + ?2 WHERE engine = ?1", engine_,
@@ -94,7 +95,7 @@ Status Batch::write_counters() {
   for (Counter& counter : counters_) {
     if (!counter.touched) continue;
     store::BudgetState& state = counter.state;
-    if (counter.named) store::name_limit(state, *counter.named);
+    if (counter.named) store::name_limit(state, store::naming_of(state, *counter.named));
     const auto crossed =
         static_cast<std::uint8_t>(store::thresholds_of(state) & ~unsigned{counter.told_before});
     counter.told = counter.told_before | crossed;
@@ -127,7 +128,8 @@ Status Batch::tell(const Counter& counter, std::uint8_t crossed) {
 }
 
 BatchResult Batch::result() {
-  BatchResult result{.odd = std::move(odd_), .crossed = std::move(crossed_)};
+  BatchResult result{
+      .odd = std::move(odd_), .crossed = std::move(crossed_), .credits = std::move(credits_)};
   result.budgets.reserve(counters_.size());
   for (Counter& counter : counters_) {
     if (counter.key == nullptr || !counter.touched) continue;

@@ -3,6 +3,7 @@
 
 #include "drivers/storage/sqlite/catalogue.h"
 #include "drivers/storage/sqlite/catalogue_json.h"
+#include "drivers/storage/sqlite/credits.h"
 #include "drivers/storage/sqlite/sqlite_store.h"
 
 namespace aimeter::drivers::sqlite {
@@ -223,6 +224,7 @@ Result<store::AccountState> SqliteStore::load_account(const Account& account, In
   AIMETER_TRY(const auto version,
               find_integer(*use, "SELECT version FROM ai_catalogue WHERE one = 1"));
   state.catalogue = static_cast<std::uint64_t>(version.value_or(0));
+  AIMETER_TRY(state.wallet_currency, wallet_currency_of(*use, account));
   return state;
 }
 

@@ -1,5 +1,6 @@
 #include "base/fault.h"
 #include "drivers/storage/sqlite/catalogue.h"
+#include "drivers/storage/sqlite/credits.h"
 #include "drivers/storage/sqlite/maintenance.h"
 #include "drivers/storage/sqlite/sqlite_store.h"
 #include "store/audit.h"
@@ -43,6 +44,7 @@ Result<Changed> SqliteStore::change(const Change& change) {
   AIMETER_TRY(const auto version,
               find_integer(connection, "SELECT version FROM ai_catalogue WHERE one = 1"));
   changed.catalogue = static_cast<std::uint64_t>(version.value_or(0));
+  if (changed.repeated) return changed;  // nothing was written
   const Said said = said_of(change.body);
   AIMETER_CHECK_OK(run(connection,
                        "INSERT INTO ai_audit(at, actor, action, tenant, details) VALUES(?1, ?2, ?3,"

@@ -211,6 +211,7 @@ Status Batch::bury(const Line& line, const std::string& reason) {
     AIMETER_TRY(const bool gives, count(own, counted, late));
     if (!gives) return fail(Code::corrupt, connection_.path() + ": a hold cannot be given up");
   }
+  AIMETER_CHECK_OK(pay(own, counted));
   std::vector<BudgetAmount> amounts;
   for (std::size_t i = 0; i < counted.budgets.size(); ++i) {
     amounts.push_back({counters_[parts_[own.first_part + i]].budget, counted.budgets[i].actual});

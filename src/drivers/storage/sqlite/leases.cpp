@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "drivers/storage/sqlite/counters.h"
+#include "drivers/storage/sqlite/purses.h"
 #include "drivers/storage/sqlite/sqlite_store.h"
 #include "store/bound.h"
 
@@ -62,11 +63,11 @@ Result<AskedBudget> asked_budget(Lane& lane, const store::BudgetKey& key) {
   AIMETER_TRY(const BudgetIds ids, lane.names.ids_of(key));
   AskedBudget asked{.tenant = ids.tenant};
   AIMETER_TRY(asked.budget, lane.names.budget(ids));
-  Query query(
-      *lane.connection,
-      "SELECT used, leased, over_hold, late, fallen, limit_amount, blocking FROM ai_budgets "
-      "WHERE tenant = ?1 AND budget = ?2",
-      asked.tenant, asked.budget);
+  Query query(*lane.connection,
+              "SELECT used, leased, over_hold, late, fallen, limit_amount, blocking, credited FROM "
+              "ai_budgets "
+              "WHERE tenant = ?1 AND budget = ?2",
+              asked.tenant, asked.budget);
   AIMETER_TRY(const bool there, query.step());
   if (!there) return fail(Code::corrupt, lane.connection->path() + ": a budget has vanished");
   asked.state = {.used = query.integer(0),
@@ -75,7 +76,9 @@ Result<AskedBudget> asked_budget(Lane& lane, const store::BudgetKey& key) {
                  .late = query.integer(3),
                  .fallen = query.integer(4),
                  .limit = query.optional_integer(5),
-                 .blocking = query.integer(6) != 0};
+                 .blocking = query.integer(6) != 0,
+                 .credited = query.integer(7)};
+  asked.state.key.kind = key.kind;
   return asked;
 }
 
@@ -194,9 +197,14 @@ Result<std::vector<LeaseGrant>> decide(Lane& lane, EngineRef engine, std::span<c
   AIMETER_TRY(const int engines, live_engines(connection, engine.engine, now));
   for (std::size_t i = 0; i < asks.size(); ++i) {
     store::BudgetState& state = budgets[i].state;
-    store::name_limit(state, {.limit = asks[i].limit, .blocking = true});
+    grants[i].limit = asks[i].limit;
+    if (store::is_wallet(asks[i].key)) {
+      AIMETER_TRY(const Amount over, over_in(connection, budgets[i].budget, now));
+      grants[i].limit = state.credited - over;
+    }
+    store::name_limit(state, store::naming_of(state, {.limit = asks[i].limit, .blocking = true}));
     AIMETER_TRY(const Elsewhere elsewhere, elsewhere_of(connection, budgets[i], engine.engine));
-    const store::Room room{store::free_of(state, asks[i].limit), engines, elsewhere.others};
+    const store::Room room{store::free_of(state, grants[i].limit), engines, elsewhere.others};
     grants[i].held_elsewhere = elsewhere.held;
     grants[i].leased_elsewhere = elsewhere.leased;
     grants[i].granted = store::grant_of(asks[i], room);
@@ -270,6 +278,13 @@ Result<store::Pulse> SqliteStore::renew(EngineRef engine,
               find_integer(connection, "SELECT 1 FROM ai_holds WHERE expires_at <= ?1 LIMIT 1",
                            micros(pulse.store_now)));
   pulse.holds_due = due.has_value();
+  AIMETER_TRY(
+      const auto credits,
+      find_integer(connection,
+                   "SELECT 1 FROM ai_credit_lots WHERE remaining_nanos > 0 AND expires_at IS"
+                   " NOT NULL AND expires_at <= ?1 LIMIT 1",
+                   micros(pulse.store_now)));
+  pulse.credits_due = credits.has_value();
   Rows rows(connection);
   Query recalled(connection,
                  "SELECT budget FROM ai_leases WHERE engine = ?1 AND recall = 1 ORDER BY budget",

@@ -18,6 +18,7 @@
 namespace aimeter::drivers::sqlite {
 
 extern const char* const kSchema1;  // schema_1.cpp
+extern const char* const kSchema2;
 
 struct Script {
   int number = 0;

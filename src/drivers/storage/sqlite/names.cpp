@@ -1,5 +1,7 @@
 #include "drivers/storage/sqlite/names.h"
 
+#include "store/credits.h"
+
 #include <algorithm>
 
 #include "drivers/storage/sqlite/bytes.h"
@@ -196,7 +198,10 @@ Result<std::int64_t> Names::pins(std::int64_t tenant, const store::Settlement& s
   const Blob bytes{{reinterpret_cast<const char*>(digest.data()), digest.size()}};
   const Period::Span period = settlement.pins.period;
   Instant closes_at = period.end;
-  for (const auto& part : settlement.budgets) closes_at = std::max(closes_at, part.key.span.end);
+  for (const auto& part : settlement.budgets) {
+    if (store::is_wallet(part.key)) continue;  // never closes, and keeps no row from going
+    closes_at = std::max(closes_at, part.key.span.end);
+  }
   return intern(
       [&] {
         return find_integer(connection_,

@@ -100,6 +100,11 @@ class SqliteStore final : public store::Store {
   Result<std::vector<store::PriceBookRow>> price_books() const override;
   Result<std::vector<store::BudgetState>> budgets(
       const std::optional<TenantId>& tenant) const override;
+  Result<std::vector<store::WalletState>> wallets(const store::WalletFilter& filter) const override;
+  Result<std::vector<store::CreditMove>> credit_transactions(const store::CreditFilter& filter,
+                                                             std::size_t limit) const override;
+  Result<std::vector<CreditLot>> credit_lots(const Account& account,
+                                             store::Lots which) const override;
   Result<std::vector<store::Orphan>> orphans() const override;
   Result<std::vector<store::DeadSettlement>> dead() const override;
   Result<std::vector<store::AuditRow>> audit(std::size_t newest) const override;

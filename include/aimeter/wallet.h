@@ -1,0 +1,82 @@
+// Package:       wallet
+// Units:         Money of the wallet's currency; Instant.
+// Errors:        none: values.
+// Thread safety: values.
+// Ownership:     none.
+//
+// Prepaid credits. A balance is what came in minus what went out, never more and never less: every
+// change is a transaction with the balance after it. Money lies in lots: the lot with the lower
+// priority is spent first, then the one that expires earlier, then the older.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "aimeter/money.h"
+#include "aimeter/tenant.h"
+#include "aimeter/time.h"
+
+namespace aimeter {
+
+// The numbers of the enums are stored.
+enum class Direction : std::uint8_t { credit = 0, debit = 1 };
+enum class CreditCause : std::uint8_t {
+  top_up = 1,      // paid for
+  grant = 2,       // given
+  usage = 3,       // a settled call
+  correction = 4,  // an adjustment of a settled call
+  withdrawal = 5,
+  refund = 6,  // of a debit
+  expiry = 7   // what was left of a lot when its time was over
+};
+enum class LotKind : std::uint8_t { paid = 0, promotional = 1 };
+
+struct CreditTransaction {
+  std::int64_t id = 0;  // grows within a wallet
+  Direction direction = Direction::credit;
+  Money amount = {}, balance_after = {};  // amount: never negative
+  std::string reason = {};
+  Meta meta = {};
+  Instant created_at = {};
+  CreditCause cause = CreditCause::top_up;
+  std::int64_t usage_id = 0;   // row of the settlement, of a usage and a correction
+  std::int64_t refers_to = 0;  // of a refund its debit; of a correction the row that it corrects
+  [[nodiscard]] bool is_credit() const { return direction == Direction::credit; }
+  [[nodiscard]] bool is_debit() const { return direction == Direction::debit; }
+  friend bool operator==(const CreditTransaction&, const CreditTransaction&) = default;
+};
+
+constexpr int kLotPriority = 100;  // where nobody says another
+constexpr int kLotPriorityMax = 1'000;
+
+struct LotTerms {
+  LotKind kind = LotKind::paid;
+  int priority = kLotPriority;             // 0..kLotPriorityMax, the lower is spent first
+  std::optional<Instant> expires_at = {};  // empty: never
+  friend bool operator==(const LotTerms&, const LotTerms&) = default;
+};
+struct CreditLot {
+  std::int64_t id = 0;
+  LotTerms terms = {};
+  Instant granted_at = {};
+  Money amount = {}, remaining = {};
+  friend bool operator==(const CreditLot&, const CreditLot&) = default;
+};
+
+struct CreditsAdded {
+  Account account = {};
+  CreditTransaction transaction = {};
+};
+struct CreditsDeducted {
+  Account account = {};
+  CreditTransaction transaction = {};
+};
+
+[[nodiscard]] std::string_view name_of(Direction direction);
+[[nodiscard]] std::string_view name_of(CreditCause cause);
+[[nodiscard]] std::string_view name_of(LotKind kind);
+[[nodiscard]] Result<LotKind> parse_lot_kind(std::string_view field, std::string_view text);
+
+}  // namespace aimeter

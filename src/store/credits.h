@@ -1,0 +1,116 @@
+// Package:       store
+// Units:         Money of the wallet's currency; amounts in its nano-units; Instant.
+// Errors:        check: invalid_argument naming the field.
+// Thread safety: values and pure functions.
+// Ownership:     none.
+//
+// Wallets as the store knows them. A wallet is a budget of kind credits without a period:
+// balance = credited - used, where `used` is what settlements took and `credited` everything else.
+// Each change of either is one transaction.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "aimeter/wallet.h"
+#include "base/hash.h"
+#include "store/settlement.h"
+
+namespace aimeter::store {
+
+// The wallet of an account in a currency. An account has one.
+[[nodiscard]] BudgetKey wallet_key(const Account& account, std::string_view currency);
+[[nodiscard]] inline bool is_wallet(const BudgetKey& key) {
+  return key.kind == BudgetKind::credits;
+}
+
+// Changes. The same idempotency key of a tenant again: the first result when its content is the
+// same (what is done, with whom and how much), else conflict. Amounts are more than 0.
+// A wallet is made by its first change; another currency than its own is invalid_argument.
+struct AddCredits {
+  Account account = {};
+  Money amount = {};
+  CreditCause cause = CreditCause::top_up;  // or grant
+  LotTerms terms = {};
+  std::string reason = {};
+  Meta meta = {};
+  std::string idempotency_key = {};
+};
+// insufficient_credits: balance - leased is less.
+struct DeductCredits {
+  Account account = {};
+  Money amount = {};
+  std::string reason = {};
+  Meta meta = {};
+  std::string idempotency_key = {};
+};
+// Of a usage or a withdrawal, by the id of its transaction. What it gives back, and what
+// adjustments of that usage gave back before, is never more than the debit: failed_precondition.
+struct RefundCredits {
+  Account account = {};
+  std::int64_t debit = 0;
+  std::optional<Money> amount = {};  // empty: all that is left of it
+  std::string reason = {};
+  Meta meta = {};
+  std::string idempotency_key = {};
+};
+// Takes what is left of lots that are over, a transaction each; what is leased stays until it comes
+// back. `limit` wallets at once.
+struct ExpireCredits {
+  std::size_t limit = 1'000;
+};
+
+[[nodiscard]] Status check(const AddCredits& change, Instant now);
+[[nodiscard]] Status check(const DeductCredits& change);
+[[nodiscard]] Status check(const RefundCredits& change);
+constexpr std::size_t kCreditReasonBytesMax = 255;
+
+// What a repeat must have in common with the first.
+[[nodiscard]] std::uint64_t content_of(const AddCredits& change);
+[[nodiscard]] std::uint64_t content_of(const DeductCredits& change);
+[[nodiscard]] std::uint64_t content_of(const RefundCredits& change);
+template <class Change>
+[[nodiscard]] std::optional<base::Key16> key_of(const Change& change) {
+  if (change.idempotency_key.empty()) return std::nullopt;
+  return key_of(change.account.tenant.text, "credits", change.idempotency_key);
+}
+
+struct CreditMove {
+  Account account = {};
+  CreditTransaction transaction = {};
+};
+
+struct WalletState {
+  Account account = {};
+  std::string currency = {};
+  Amount credited = 0, used = 0, leased = 0;
+  Amount debt = 0;  // in the balance already; the next credit pays it
+  std::int64_t transactions = 0;
+  [[nodiscard]] Money balance() const { return {credited - used, currency}; }
+  // What a withdrawal may take.
+  [[nodiscard]] Money available() const { return {credited - used - leased, currency}; }
+  friend bool operator==(const WalletState&, const WalletState&) = default;
+};
+
+struct WalletFilter {
+  std::optional<TenantId> tenant = {};  // empty: all
+  std::optional<Billable> billable = {};
+};
+enum class CreditOrder : std::uint8_t { oldest_first, newest_first };
+struct CreditFilter {
+  WalletFilter wallet = {};
+  std::optional<std::int64_t> id = {};
+  std::int64_t after = 0;  // ids beyond it, in the order asked for; 0: from the start
+  CreditOrder order = CreditOrder::oldest_first;
+};
+enum class Lots : std::uint8_t { open, all };  // open: something is left
+
+// Errors of a refund that the store has to ask about.
+[[nodiscard]] std::unexpected<Error> not_enough_credits(const Money& balance, Amount leased,
+                                                        const Money& required);
+[[nodiscard]] Result<Amount> refund_amount(const RefundCredits& change,
+                                           const CreditTransaction& debit, Amount given_back);
+
+}  // namespace aimeter::store
