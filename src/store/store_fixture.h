@@ -42,8 +42,8 @@ constexpr Period::Span kFebruary{std::chrono::sys_days(std::chrono::year(2026) /
   return key;
 }
 
-// A call of `tokens` (half in, half out, the odd one out; 10 nanos each) that counts in the
-// account's tokens of March and has no hold and no limit.
+// A call of `tokens` (half in, half out, the odd one out; 10 nanos each, nothing for so many that
+// their cost has no room) that counts in the account's tokens of March, without hold and limit.
 [[nodiscard]] inline Settlement call_of(const Account& account, Amount tokens) {
   Settlement call{.occurred_at = kNoon, .account = account, .user = "u1"};
   call.provider = "openai";
@@ -55,9 +55,11 @@ constexpr Period::Span kFebruary{std::chrono::sys_days(std::chrono::year(2026) /
   call.usage.output_tokens.count = tokens - tokens / 2;
   call.usage.total_tokens.count = tokens;
   call.usage.source = UsageSource::provider;
-  call.input_cost.nanos = tokens / 2 * 10;
-  call.output_cost.nanos = (tokens - tokens / 2) * 10;
-  call.total_cost.nanos = tokens * 10;
+  constexpr Amount kPricedMost = 1'000'000'000'000'000;
+  const Amount each = tokens > kPricedMost ? 0 : 10;
+  call.input_cost.nanos = tokens / 2 * each;
+  call.output_cost.nanos = (tokens - tokens / 2) * each;
+  call.total_cost.nanos = tokens * each;
   return call;
 }
 

@@ -362,6 +362,14 @@ Told run_engine(std::string_view dsn, store::Store* port, const std::vector<Plan
       engine->tenant(kTenant.text).subscribe({.billable = kWho, .plan = plan.slug});
   EXPECT_TRUE(subscribed) << subscribed.error().message;
   Told told = run_load(*engine, calls);
+  // What is left may be less than every call to come: the least ones fill it.
+  const Planned least{.estimate = kTokensLeast,
+                      .input = kTokensLeast,
+                      .model = "free",
+                      .api_key = "last",
+                      .user = "last",
+                      .session = "last"};
+  for (std::int64_t i = 0; i < kTokensMost / kTokensLeast; ++i) make_call(*engine, least, told);
   EXPECT_TRUE(engine->drain());
   return told;
 }
