@@ -3,6 +3,7 @@ find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
 find_package(Boost 1.81 REQUIRED COMPONENTS json)
 find_package(OpenSSL REQUIRED)
+find_package(CURL REQUIRED)
 find_package(fmt REQUIRED)
 find_package(spdlog REQUIRED)
 find_package(SQLite3 REQUIRED)
@@ -12,7 +13,7 @@ find_package(CLI11 REQUIRED)
 find_package(tomlplusplus REQUIRED)
 
 add_library(aimeter_outside INTERFACE)
-target_link_libraries(aimeter_outside INTERFACE Threads::Threads Boost::json OpenSSL::Crypto fmt::fmt
+target_link_libraries(aimeter_outside INTERFACE Threads::Threads Boost::json OpenSSL::Crypto CURL::libcurl fmt::fmt
                       spdlog::spdlog SQLite::SQLite3 simdjson::simdjson date::date date::date-tz
                       CLI11::CLI11 tomlplusplus::tomlplusplus)
 

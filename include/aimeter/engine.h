@@ -21,6 +21,7 @@
 #include <utility>
 #include <vector>
 
+#include "aimeter/billing.h"
 #include "aimeter/events.h"
 #include "aimeter/meter.h"
 #include "aimeter/tenant_view.h"
@@ -82,6 +83,15 @@ struct WaitOptions {
   Duration max_lateness = std::chrono::days(90), max_ahead = std::chrono::minutes(5);
   Duration max_clock_skew = std::chrono::seconds(2);
 };
+struct StripeSettings {  // of the driver "stripe"; no secret is ever logged or shown
+  std::string secret_key = {}, webhook_secret = {};
+  std::string api_base = {};     // empty: Stripe's own
+  std::string meter_event = {};  // name of a meter's events: overage goes there
+};
+struct BillingSettings {
+  std::string driver = "null";  // "stripe", or a name of OpenOptions::billing_drivers
+  StripeSettings stripe = {};
+};
 struct Ports {  // for simulators and tests; borrowed; null = the system's
   base::Files* files = nullptr;
   base::Workers* workers = nullptr;
@@ -95,12 +105,14 @@ struct OpenOptions {
   std::string overage_behavior = "block";    // or "allow"
   std::map<std::string, Factory<TenantResolver>> tenant_resolvers = {};
   std::map<std::string, Factory<ProviderClient>> providers = {};
+  std::map<std::string, Factory<BillingDriver>> billing_drivers = {};
   std::string default_provider = "openai";
   std::map<std::string, std::string> provider_extractors = {};  // providers.P.extractor
   std::string currency = "usd";
   TenancyOptions tenancy = {};
   LimitSettings limits = {};
   PricingOptions pricing = {};
+  BillingSettings billing = {};
   SecurityOptions security = {};
   JournalOptions journal = {};
   WaitOptions waits = {};

@@ -71,6 +71,11 @@ Result<OpenOptions> options_of(const config::Settings& settings) {
     AIMETER_TRY(options.pricing.default_price,
                 price_of(*settings.default_price, "pricing.default_price"));
   }
+  options.billing = {.driver = settings.billing.driver,
+                     .stripe = {.secret_key = settings.stripe.secret_key,
+                                .webhook_secret = settings.stripe.webhook_secret,
+                                .api_base = settings.stripe.api_base,
+                                .meter_event = settings.stripe.meter_event}};
   options.security = {.validate_feature_names = settings.security.validate_feature_names,
                       .sanitize_metadata = settings.security.sanitize_metadata};
   options.journal.durability = durability_of(settings.storage.durability);

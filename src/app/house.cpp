@@ -6,6 +6,7 @@
 #include "app/settings.h"
 #include "base/fork.h"
 #include "base/log.h"
+#include "drivers/billing_drivers.h"
 #include "drivers/builtin.h"
 #include "drivers/resolvers.h"
 
@@ -54,6 +55,7 @@ Result<std::shared_ptr<MeterCore>> House::build(std::string_view dsn, OpenOption
                                        if (!born.forked()) delete made;
                                      });
   AIMETER_CHECK_OK(house->build_answers());
+  AIMETER_CHECK_OK(house->build_billing());
   AIMETER_CHECK_OK(house->open_store());
   AIMETER_CHECK_OK(house->build_tenancy());
   AIMETER_CHECK_OK(house->build_prices());
@@ -146,6 +148,24 @@ Status House::build_answers() {
   setup.find = drivers::find_extractor;
   setup.built_in = drivers::extractor_names();
   answers_.emplace(std::move(setup));
+  return {};
+}
+
+Status House::build_billing() {
+  const std::string& name = options_.billing.driver;
+  const auto own = options_.billing_drivers.find(name);
+  if (own != options_.billing_drivers.end()) {
+    billing_ = own->second ? own->second() : nullptr;
+    if (billing_) return {};
+    return bad_input("billing_drivers", name, "a factory that makes a driver");
+  }
+  const StripeSettings& stripe = options_.billing.stripe;
+  AIMETER_TRY(billing_, drivers::make_billing_driver(
+                            name, {.stripe = {.secret_key = stripe.secret_key,
+                                              .webhook_secret = stripe.webhook_secret,
+                                              .api_base = stripe.api_base,
+                                              .meter_event = stripe.meter_event},
+                                   .clock = &clock_}));
   return {};
 }
 

@@ -41,6 +41,7 @@ class House {
   [[nodiscard]] Status build_tenancy();
   [[nodiscard]] Status build_prices();
   [[nodiscard]] Status build_answers();
+  [[nodiscard]] Status build_billing();
   [[nodiscard]] Status open_ledger();
   [[nodiscard]] Status build_core();
   [[nodiscard]] Result<std::shared_ptr<const Prices>> read_prices() const;
@@ -61,6 +62,7 @@ class House {
   base::Mutex prices_mutex_;
   std::vector<std::string> price_versions_ AIMETER_GUARDED_BY(prices_mutex_);
   std::optional<meter::Answers> answers_;
+  std::unique_ptr<BillingDriver> billing_;
   std::optional<meter::Facts> facts_;
   std::unique_ptr<ledger::Ledger> ledger_;
   std::optional<meter::Core> core_;

@@ -257,15 +257,17 @@ void add_jwt(Table& table) {
 
 void add_billing(Table& table) {
   Key* key = &table.add("billing.driver", "AI_METERING_BILLING_DRIVER", "who charges overage");
-  key->set = later({"null"}, "billing drivers",
-                   [](Settings& s, const std::string& v) { s.billing.driver = v; });
-  key->set = [inner = key->set](Settings& s, const Value& value) -> Taken {
+  key->set = [](Settings& s, const Value& value) -> Taken {
     const auto* given = std::get_if<std::string>(&value);
-    if (given != nullptr) {
-      const std::string name = given->empty() ? "null" : class_name(*given, "BillingDriver");
-      return inner(s, Value(name));
-    }
-    return inner(s, value);
+    const std::string name = given == nullptr ? ""
+                             : given->empty() ? "null"
+                                              : class_name(*given, "BillingDriver");
+    const bool plain = !name.empty() && std::ranges::all_of(name, [](char c) {
+      return ('a' <= c && c <= 'z') || ('0' <= c && c <= '9') || c == '_';
+    });
+    if (!plain) return "null, stripe or the name of a driver that the application registers";
+    s.billing.driver = name == "cashier" ? "stripe" : name;
+    return {};
   };
   key->get = [](const Settings& s) { return s.billing.driver; };
   key = &table.add("billing.overage_behavior", "AI_METERING_OVERAGE_BEHAVIOR",
@@ -550,9 +552,16 @@ void add_stripe(Table& table) {
     key.set = text([field](Settings& s, const std::string& v) { s.stripe.*field = v; });
     key.get = [field](const Settings& s) { return s.stripe.*field; };
   }
-  Key& key = table.add("stripe.api_base", "", "where Stripe's API is; empty: Stripe's own");
-  key.set = text([](Settings& s, const std::string& v) { s.stripe.api_base = v; });
-  key.get = [](const Settings& s) { return s.stripe.api_base; };
+  const std::tuple<const char*, StripeField, const char*> plain[] = {
+      {"stripe.api_base", &Settings::Stripe::api_base,
+       "where Stripe's API is; empty: Stripe's own"},
+      {"stripe.meter_event", &Settings::Stripe::meter_event,
+       "name of a meter's events; given: overage goes there, not to invoice items"}};
+  for (const auto& [path, field, about] : plain) {
+    Key& key = table.add(path, "", about);
+    key.set = text([field](Settings& s, const std::string& v) { s.stripe.*field = v; });
+    key.get = [field](const Settings& s) { return s.stripe.*field; };
+  }
 }
 
 std::vector<Key> make_keys() {

@@ -117,7 +117,6 @@ TEST(Config, WhatComesLaterIsRefusedNeverFaked) {
   };
   constexpr Row kRows[] = {
       {"[billing]\noverage_behavior = \"charge\"", "charged overages come with a later version"},
-      {"[billing]\ndriver = \"stripe\"", "billing drivers come with a later version"},
       {"[rate_limit]\nenabled = true", "rate limits come with a later version"},
       {"[security]\nrate_limit_enabled = true", "rate limits come with a later version"},
   };
@@ -155,6 +154,29 @@ TEST(Config, TheReferencesVariablesKeepTheirNamesAndWinOverTheFile) {
   EXPECT_EQ(settings->storage.durability, ledger::Durability::memory);
   EXPECT_FALSE(settings->security.sanitize_metadata);
   EXPECT_EQ(settings->stripe.secret_key, "sk_test_1");
+}
+
+TEST(Config, BillingDriversAreNamedAsTheReferenceNamesThemOrByTheApplication) {
+  struct Row {
+    const char* sentence;
+    const char* given;
+    const char* driver;
+  };
+  constexpr Row kRows[] = {
+      {"the reference's class of none", "App\\Billing\\NullBillingDriver", "null"},
+      {"the reference's class of Stripe", "App\\Billing\\CashierBillingDriver", "stripe"},
+      {"a built-in one", "stripe", "stripe"},
+      {"one that the application registers", "paddle_2", "paddle_2"},
+  };
+  for (const Row& row : kRows) {
+    SCOPED_TRACE(row.sentence);
+    const Result<Settings> settings = from_environment({{"AI_METERING_BILLING_DRIVER", row.given}});
+    ASSERT_TRUE(settings) << settings.error().message;
+    EXPECT_EQ(settings->billing.driver, row.driver);
+  }
+  const Result<Settings> odd = from_file("[billing]\ndriver = \"Pay Pal\"");
+  ASSERT_FALSE(odd);
+  EXPECT_THAT(odd.error().message, HasSubstr("billing.driver"));
 }
 
 TEST(Config, AnotherClassIsAnErrorThatNamesTheKey) {
@@ -205,7 +227,7 @@ TEST(Config, KeysOfALaterVersionAreAcceptedAndSaidWhenTheyAskForSomething) {
       {"[billing]\npayment_failure_grace_period_days = 0",
        "billing.payment_failure_grace_period_days"},
       {"[billing.currency_rates]\nusd_eur = \"0.9\"", "billing.currency_rates"},
-      {"[stripe]\nsecret_key = \"sk_live_secret\"", "stripe.secret_key"},
+      {"[stripe]\npublishable_key = \"pk_live_1\"", "stripe.publishable_key"},
       {"[stripe]\nauto_sync_ids = false", "stripe.auto_sync_ids"},
       {"[logging]\nlog_failures = false", "logging.log_failures"},
       {"[features]\nsoft_deletes = true", "features.soft_deletes"},
@@ -216,7 +238,7 @@ TEST(Config, KeysOfALaterVersionAreAcceptedAndSaidWhenTheyAskForSomething) {
     ASSERT_TRUE(settings) << settings.error().message;
     ASSERT_EQ(settings->warnings.size(), 1U);
     EXPECT_THAT(settings->warnings[0], HasSubstr(std::string(row.says) + " has no effect yet: "));
-    EXPECT_THAT(settings->warnings[0], Not(HasSubstr("sk_live")));
+    EXPECT_THAT(settings->warnings[0], Not(HasSubstr("pk_live")));
   }
   const Result<Settings> defaults =
       from_file("[billing]\noverage_sync_strategy = \"batch\"\n[features]\nsoft_deletes = false\n");

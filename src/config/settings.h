@@ -74,6 +74,7 @@ struct Settings {
   bool soft_deletes = false;
   struct Stripe {
     std::string secret_key = {}, publishable_key = {}, webhook_secret = {}, api_base = {};
+    std::string meter_event = {};
     bool auto_sync_ids = true;
   } stripe = {};
 

@@ -1,0 +1,117 @@
+// Package:       billing
+// Units:         Money in nano-units, whole minor units of its currency where it goes to a driver.
+// Errors:        unavailable (nothing was charged: try again), in_doubt (may have been charged:
+//                the next attempt finds out), rate_limited (later), invalid_argument,
+//                failed_precondition, unauthenticated and permission_denied (an operator must act).
+// Thread safety: values. A driver is shared by threads; one batch is never sent by two at once.
+// Ownership:     the engine owns its driver.
+//
+// The port through which money is asked for: "null", "stripe", or the host's own. Whatever fails,
+// nothing is charged twice and nothing is lost: a batch is committed before it is sent, and its
+// attempt number changes only when the one before it is known to have charged nothing.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "aimeter/money.h"
+#include "aimeter/period.h"
+#include "aimeter/result.h"
+#include "aimeter/tenant.h"
+#include "aimeter/time.h"
+
+namespace aimeter {
+
+struct Receipt {
+  std::string id = {};  // of the charge at the billing service; empty: nothing was to be done
+};
+
+// What one charge is made of: the overage lines of an account, a period and a currency that came
+// since the batch before, rounded so that all batches together are the rounded sum of all lines.
+struct OverageBatch {
+  std::int64_t id = 0;
+  std::string key = {};  // names it anywhere and for ever, also in a store that went back in time
+  Account account = {};
+  Period::Span period = {};
+  Money amount = {};          // negative: a credit
+  std::int64_t units = 0;     // the same in minor units, as billing services take it
+  std::int64_t quantity = 0;  // tokens, or nano-units of cost, that its lines count
+  std::int64_t lines = 0;
+  std::string description = {};
+  Meta ids = {};  // of the account there: stripe_customer_id, stripe_subscription_id
+  int attempt = 1;
+  Instant frozen_at = {};
+  std::optional<Instant> sent_at = {};  // when this attempt was first sent: it may have charged
+};
+
+struct Refund {
+  Account account = {};
+  Money amount = {};
+  std::string reason = {}, idempotency_key = {};
+  std::string charge = {};  // what is given back: a payment, an invoice; empty: to the balance
+  Meta ids = {};
+};
+
+struct TopUp {  // asks the account's stored payment method for money, for its wallet
+  Account account = {};
+  Money amount = {};
+  std::string idempotency_key = {};
+  Meta ids = {};
+};
+
+struct Webhook {
+  std::string body = {}, signature = {};
+};
+
+// What a billing service tells, as facts: no driver changes anything by itself.
+struct BillingEvent {
+  enum class Kind { other, subscription, invoice_paid, payment_failed, top_up };
+  std::string id = {}, type = {};  // "evt_1", "customer.subscription.updated"
+  Kind kind = Kind::other;
+  Instant created_at = {};
+  std::string customer = {}, subscription = {}, price = {};
+  Meta metadata = {};  // of the object
+  // kind subscription:
+  std::string status = {};  // "active", "past_due", "canceled" ...
+  bool deleted = false, cancel_at_period_end = false;
+  std::optional<Instant> started_at = {}, period_end = {}, cancel_at = {}, ended_at = {};
+  std::optional<Instant> trial_end = {};
+  // kind invoice_paid, payment_failed and top_up:
+  std::string payment = {};  // the invoice or payment, the same however often it is told
+  std::optional<Money> amount = {};
+};
+
+class BillingDriver {
+ public:
+  virtual ~BillingDriver() = default;
+  // Idempotent by batch.key: with `sent_at` given it may have happened before. An error other than
+  // in_doubt, unavailable and rate_limited says that this attempt has charged nothing and never
+  // will.
+  [[nodiscard]] virtual Result<Receipt> charge_overage(const Account& account,
+                                                       const OverageBatch& batch) = 0;
+  // Idempotent by refund.idempotency_key, which must not be empty.
+  [[nodiscard]] virtual Result<Receipt> refund(const Refund& refund) = 0;
+  // Idempotent by top_up.idempotency_key. insufficient_credits: declined.
+  [[nodiscard]] virtual Result<Receipt> top_up(const TopUp& top_up);
+  // What the service calls this account; empty: it does not know it.
+  [[nodiscard]] virtual Result<Meta> ids_of(const Account&) { return Meta{}; }
+  // Proves the webhook and reads it. unauthenticated: the signature does not prove it.
+  [[nodiscard]] virtual Result<BillingEvent> webhook(const Webhook& webhook);
+};
+
+// How amounts of a currency are written in whole numbers: `digits` behind the point, in multiples
+// of `step`. usd {2, 1}, jpy {0, 1}, kwd {3, 10}, ugx {2, 100}.
+struct MinorUnit {
+  int digits = 2;
+  std::int64_t step = 1;
+  friend bool operator==(const MinorUnit&, const MinorUnit&) = default;
+};
+[[nodiscard]] MinorUnit minor_unit_of(std::string_view currency);
+// Rounded half-even to whole minor units. Errors: out of range.
+[[nodiscard]] Result<std::int64_t> to_minor_units(const Money& money);
+// Errors: out of range.
+[[nodiscard]] Result<Money> money_of_units(std::int64_t units, std::string_view currency);
+
+}  // namespace aimeter
