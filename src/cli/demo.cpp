@@ -18,8 +18,10 @@ namespace {
 
 struct Options {
   std::uint64_t seed = 1;
+  std::int64_t threads = 8;
   bool endless = false;
 };
+constexpr std::int64_t kThreadsMost = 1'024;
 
 // A folder that goes away with the demo.
 class OwnFolder {
@@ -168,6 +170,10 @@ Result<Exit> run_once(Frame& frame, const Options& options) {
 
 // Calls with keys of their own until Ctrl-C or death; each acknowledged one is a line "KEY ROW".
 Result<Exit> run_endless(Frame& frame, const Options& options) {
+  if (options.threads < 1 || options.threads > kThreadsMost) {
+    return bad_input("--threads", std::to_string(options.threads),
+                     fmt::format("1 to {}", kThreadsMost));
+  }
   return with_engine(frame, [&](Acting& acting) -> Result<Exit> {
     const Status contracts = make_contracts(acting.engine);
     if (!contracts && contracts.error().code != Code::conflict) {
@@ -179,6 +185,7 @@ Result<Exit> run_endless(Frame& frame, const Options& options) {
       const std::scoped_lock lock(mutex);
       frame.console().out() << call.key << ' ' << settled.record.id << std::endl;
     }};
+    how.threads = static_cast<int>(options.threads);
     how.stop = frame.console().options().interrupted;
     for (std::uint64_t round = 0; !frame.console().interrupted(); ++round) {
       std::vector<DemoCall> calls = make_calls(options.seed * 1'000'003 + round);
@@ -206,6 +213,8 @@ void add_demo(Frame& frame) {
         return options->endless ? run_endless(frame, *options) : run_once(frame, *options);
       });
   app.add_option("--seed", options->seed, "The same seed gives the same figures (1)");
+  app.add_option("--threads", options->threads, "So many callers at once, with --endless (8)")
+      ->type_name("N");
   app.add_flag("--endless", options->endless,
                "Load on --store until Ctrl-C; prints each acknowledged key with its record");
 }

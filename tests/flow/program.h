@@ -98,6 +98,7 @@ class Program {
     ::kill(pid_, SIGKILL);
     (void)wait();
   }
+  void interrupt() { ::kill(pid_, SIGINT); }
   // The exit code; 128 + signal of one that was killed.
   int wait() {
     int status = 0;
