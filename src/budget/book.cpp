@@ -61,7 +61,7 @@ struct Book::Table {
   }
   LocalAccount add(const Account& account);
   // Of an entry whose lock is held.
-  static Body& body_of(Entry& entry, const BookOptions& options);
+  static Body& body_of(Entry& entry, const BookOptions& options) AIMETER_REQUIRES(entry.lock);
 };
 
 Book::Body& Book::Table::body_of(Entry& entry, const BookOptions& options) {
