@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <iterator>
 
 #include "base/fault.h"
 #include "ledger/frames.h"
@@ -387,10 +386,15 @@ void EngineLedger::run_done(std::uint64_t passed) {
   std::vector<Waiting> ready;
   {
     const base::Lock lock(done_mutex_);
-    const auto still = std::ranges::stable_partition(
-        waiting_, [&](const Waiting& waiting) { return waiting.ticket > passed; });
-    ready.assign(std::move_iterator(still.begin()), std::move_iterator(still.end()));
-    waiting_.erase(still.begin(), still.end());
+    std::deque<Waiting> still;
+    for (Waiting& waiting : waiting_) {
+      if (waiting.ticket > passed) {
+        still.push_back(std::move(waiting));
+      } else {
+        ready.push_back(std::move(waiting));
+      }
+    }
+    waiting_.swap(still);
   }
   for (Waiting& waiting : ready) waiting.done(durable(waiting.ticket));
 }
