@@ -92,6 +92,56 @@ TEST_F(Damage, AFailedSyncOfTheJournalIsInDoubtAndEndsTheGranting) {
   }
 }
 
+TEST_F(Damage, AFailedWriteOfTheJournalIsInDoubtAndEndsTheGranting) {
+  {
+    Up up(world_, told_);
+    up.open();
+    up.calls("a", 2);
+    up.drain();
+    up.stop_projector();
+    world_.files.fail_writes_after(0);
+    up.call("doubtful");
+    EXPECT_TRUE(told_.tried.contains("doubtful"));
+    EXPECT_FALSE(told_.rows.contains("doubtful")) << "nobody was told that it is safe";
+    world_.files.fail_writes_after(-1);
+    up.call("refused");
+    EXPECT_FALSE(told_.tried.contains("refused")) << "a disk that works again is not believed";
+    EXPECT_THAT(up.ledger().health().why_not, HasSubstr("the journal failed: "));
+    up.kill();
+  }
+  Up up(world_, told_);
+  up.open();
+  expect_clean(up.store());
+  for (const auto& [key, row] : told_.rows) {
+    EXPECT_TRUE(up.store().find_key(digest_of(key)).value()) << key;
+  }
+  up.call("again");
+  EXPECT_TRUE(told_.rows.contains("again"));
+}
+
+TEST_F(Damage, AFailedWriteOfTheStoreChangesNothingAndIsNamed) {
+  {
+    Up up(world_, told_);
+    up.open();
+    up.calls("a", 2);
+    up.drain();
+    world_.files.fail_writes_after(0);
+    const store::Change plan{store::PutPlan{{.name = "lost", .slug = "lost"}}, "test"};
+    const auto failed = up.ledger().change(plan);
+    ASSERT_FALSE(failed);
+    EXPECT_EQ(failed.error().code, Code::in_doubt) << "it failed within the commit";
+    EXPECT_THAT(failed.error().message, HasSubstr("/data/usage.db: the disk failed"));
+    world_.files.fail_writes_after(-1);
+    EXPECT_FALSE(up.store().find_plan(kAccount.tenant, "lost").value());
+    up.kill();
+  }
+  Up up(world_, told_);
+  up.open();
+  expect_clean(up.store());
+  up.put_plan("again");
+  EXPECT_TRUE(told_.plans.contains("again"));
+}
+
 TEST_F(Damage, AFullDiskRefusesHoldsAndChangesAndNeverAnswers) {
   Up up(world_, told_);
   up.open();
@@ -119,6 +169,7 @@ TEST_F(Damage, AFlippedBitInAFrameIsNamedWithItsPlace) {
     up.open();
     up.calls("a", 2);
     up.release("b");
+    up.detach("d");
     up.calls("c", 2);
     up.kill();
   }
@@ -130,7 +181,7 @@ TEST_F(Damage, AFlippedBitInAFrameIsNamedWithItsPlace) {
     places.try_emplace(parsed->frame.type, at);
     at += parsed->bytes;
   }
-  ASSERT_EQ(places.size(), 3U) << "begin, settle and release";
+  ASSERT_EQ(places.size(), 4U) << "begin, settle, release and detach";
   std::vector<std::pair<std::size_t, std::string>> damages = {
       {9, kSegment + std::string(": offset 0: ")}};
   for (const auto& [type, at] : places) {
@@ -154,6 +205,38 @@ TEST_F(Damage, AFlippedBitInAFrameIsNamedWithItsPlace) {
   up.open();
   for (const auto& [key, row] : told_.rows) {
     EXPECT_TRUE(up.store().find_key(digest_of(key)).value()) << "damage changed nothing: " << key;
+  }
+}
+
+// The last kind of frame is the last one of a journal: a damaged end is a torn one.
+TEST_F(Damage, AFlippedBitInTheFrameOfACleanEndLosesNothing) {
+  const std::string store = world_.files.bytes(kStore);
+  const std::string log = world_.files.bytes(kStore + std::string("-wal"));
+  {
+    Up up(world_, told_);
+    up.options().segment_bytes = 1U << 20;
+    up.open();
+    up.calls("a", 2);
+    up.drain();
+    up.close();
+  }
+  const std::string whole = world_.files.bytes(kSegment);
+  std::size_t close = 0;
+  for (std::size_t at = journal::kSegmentHeaderBytes; at < whole.size();) {
+    const auto parsed = journal::parse_frame(std::string_view(whole).substr(at));
+    if (!parsed) break;
+    if (parsed->frame.type == journal::FrameType::close) close = at;
+    at += parsed->bytes;
+  }
+  ASSERT_GT(close, 0U);
+  flip(kSegment, close + 9);
+  world_.files.set_bytes(kStore, store);  // back to the day before, so that it is read again
+  world_.files.set_bytes(kStore + std::string("-wal"), log);
+  Up up(world_, told_);
+  up.open();
+  expect_clean(up.store());
+  for (const auto& [key, row] : told_.rows) {
+    EXPECT_TRUE(up.store().find_key(digest_of(key)).value()) << key;
   }
 }
 
@@ -210,6 +293,71 @@ TEST_F(Damage, AFlippedBitInAPageOfAnyTreeIsFoundByOpenOrVerify) {
       continue;
     }
     EXPECT_FALSE(verified->findings.empty()) << "nobody has seen it";
+  }
+}
+
+// SQLite's kinds of page: what is flipped in each is the kind, the count of cells, the place of
+// the first cell; of a chain, the number of the next page.
+constexpr std::size_t kPageBytes = 4'096, kFileHeader = 100;
+struct Page {
+  std::size_t number = 0;  // from 1
+  std::size_t first_cell = 0;
+};
+std::map<std::string, Page> pages_by_kind(const std::string& file) {
+  const auto at = [&](std::size_t i) { return static_cast<unsigned char>(file[i]); };
+  const auto big_endian = [&](std::size_t i) {
+    return std::size_t{at(i)} << 24 | std::size_t{at(i + 1)} << 16 | std::size_t{at(i + 2)} << 8 |
+           at(i + 3);
+  };
+  std::map<std::string, Page> pages = {{"free", {big_endian(32), 0}}};
+  const std::map<int, const char*> kinds = {
+      {2, "interior of an index"}, {5, "interior of a table"}, {10, "index"}, {13, "table"}};
+  for (std::size_t number = 2; number * kPageBytes <= file.size(); ++number) {
+    const std::size_t start = (number - 1) * kPageBytes;
+    const auto kind = kinds.find(at(start));
+    const std::size_t cells = std::size_t{at(start + 3)} << 8 | at(start + 4);
+    if (kind == kinds.end() || cells == 0 || cells > 300) continue;
+    pages.try_emplace(kind->second, Page{number, at(start) < 10 ? 12U : 8U});
+  }
+  return pages;
+}
+
+TEST_F(Damage, AFlippedBitInAnyKindOfPageIsFoundByOpenOrVerify) {
+  {
+    Up up(world_, told_);
+    up.open();
+    up.calls("a", 150);
+    up.drain();
+    up.record_late("late");
+    up.drain();
+    up.prune();
+    up.close();
+  }
+  const std::string whole = world_.files.bytes(kStore);
+  std::map<std::string, Page> pages = pages_by_kind(whole);
+  pages["head of the file"] = {1, kFileHeader + 8};
+  if (pages["free"].number == 0) pages.erase("free");
+  ASSERT_EQ(pages.count("interior of an index") + pages.count("interior of a table") +
+                pages.count("index") + pages.count("table"),
+            4U);
+  for (const auto& [kind, page] : pages) {
+    const std::size_t head = page.number == 1 ? kFileHeader : 0;
+    for (const std::size_t at : {head, head + 4, page.first_cell}) {
+      SCOPED_TRACE(fmt::format("{}, page {}, byte {}", kind, page.number, at));
+      world_.files.set_bytes(kStore, whole);
+      ASSERT_TRUE(world_.files.remove(std::string(kStore) + "-wal"));
+      flip(kStore, (page.number - 1) * kPageBytes + at);
+      Told ours;
+      Up up(world_, ours);
+      const Status opened = up.open_store();
+      if (!opened) {
+        EXPECT_EQ(opened.error().code, Code::corrupt);
+        EXPECT_THAT(opened.error().message, HasSubstr("/data/usage.db: is damaged"));
+        continue;
+      }
+      const auto verified = up.store().verify([](std::int64_t, std::int64_t) { return true; });
+      EXPECT_TRUE(!verified || !verified->findings.empty()) << "nobody has seen it";
+    }
   }
 }
 

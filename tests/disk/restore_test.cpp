@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "ledger/lost_journal.h"
+#include "ledger/recovery.h"
 #include "tests/disk/world.h"
 
 namespace aimeter::disk {
@@ -176,6 +178,13 @@ TEST_F(Restore, ADeletedSegmentInTheMiddleIsDamage) {
                                                 "missing between its neighbours"));
 }
 
+// All journals, or only the last one, which was not drained.
+void remove_folder(base::MemoryFiles& files, const std::string& folder) {
+  const std::vector<std::string> names = files.list(folder).value();
+  for (const std::string& name : names) ASSERT_TRUE(files.remove(folder + "/" + name));
+  ASSERT_TRUE(files.remove(folder));
+}
+
 TEST_F(Restore, AStoreWhoseJournalsAreGoneStandsOnItsOwn) {
   begin();
   work("a", 3);
@@ -187,14 +196,115 @@ TEST_F(Restore, AStoreWhoseJournalsAreGoneStandsOnItsOwn) {
     up.kill();
   }
   for (const std::string engine : {"1", "2"}) {
-    const std::string folder = "/data/usage.db.aimeter/" + engine;
-    const std::vector<std::string> names = world_.files.list(folder).value();
-    for (const std::string& name : names) {
-      ASSERT_TRUE(world_.files.remove(folder + "/" + name));
-    }
-    ASSERT_TRUE(world_.files.remove(folder));
+    remove_folder(world_.files, "/data/usage.db.aimeter/" + engine);
   }
   expect_all();
+}
+
+class LostJournal : public Restore {
+ protected:
+  static constexpr Duration kLeaseTtl = std::chrono::seconds(30);
+
+  // An engine that dies with `drained` calls in the store and two that are only in its journal.
+  void die(int drained) {
+    begin();
+    Up up(world_, told_);
+    up.open();
+    up.calls("a", drained);
+    up.drain();
+    died_at_ = world_.clock.now();
+    up.stop_projector();
+    up.calls("b", 2);
+    up.kill();
+  }
+  [[nodiscard]] std::vector<ledger::LostJournal> lost(
+      const std::string& dir = "/data/usage.db.aimeter") {
+    Up up(world_, told_);
+    EXPECT_TRUE(up.open_store());
+    const auto recovered =
+        ledger::recover_engines(up.store(), world_.files, {.journal_dir = dir}, nullptr);
+    EXPECT_TRUE(recovered) << recovered.error().message;
+    return ledger::lost_journals(up.store(), world_.files,
+                                 {.journal_dir = dir, .lease_ttl = kLeaseTtl})
+        .value();
+  }
+
+  Instant died_at_ = {};
+};
+
+TEST_F(LostJournal, IsNamedWithItsEngineTheLastSeqAndSinceWhen) {
+  die(3);
+  remove_folder(world_.files, "/data/usage.db.aimeter/1");
+  world_.clock.advance(kLeaseTtl + std::chrono::microseconds(1));
+  const auto found = lost();
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(found[0].engine.ref.engine, 1U);
+  EXPECT_EQ(found[0].engine.last_seq, 3U);
+  EXPECT_EQ(found[0].folder, "/data/usage.db.aimeter/1");
+  EXPECT_FALSE(found[0].running);
+  EXPECT_EQ(ledger::words_of(found[0]),
+            fmt::format("the journal of engine 1 is gone from /data/usage.db.aimeter/1: the store "
+                        "has its settlements up to 3, applied {}; what it acknowledged after that, "
+                        "until it was last heard of {}, may be missing",
+                        text_of(found[0].engine.applied_at), text_of(found[0].engine.renewed_at)));
+  EXPECT_LE(found[0].engine.applied_at, died_at_);
+  Up up(world_, told_);
+  ASSERT_TRUE(up.open_store());
+  expect_clean(up.store());
+  ASSERT_TRUE(up.store().close_engine(1)) << "the operator bears the loss";
+  EXPECT_EQ(lost().size(), 0U);
+}
+
+TEST_F(LostJournal, IsAlsoAFolderWithoutSegments) {
+  die(1);
+  const std::vector<std::string> names = world_.files.list("/data/usage.db.aimeter/1").value();
+  for (const std::string& name : names) {
+    if (name.ends_with(".seg")) {
+      ASSERT_TRUE(world_.files.remove("/data/usage.db.aimeter/1/" + name));
+    }
+  }
+  ASSERT_EQ(lost().size(), 1U);
+}
+
+// An engine is running while its journal is taken away: it is said, and that it runs.
+TEST_F(LostJournal, OfAnEngineThatWasHeardOfWithinItsLeaseTtlSaysSo) {
+  die(3);
+  remove_folder(world_.files, "/data/usage.db.aimeter/1");
+  const auto found = lost();
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_TRUE(found[0].running);
+  EXPECT_THAT(ledger::words_of(found[0]),
+              HasSubstr("may be missing; it still runs, and what it takes now is not safe: restart "
+                        "it"));
+}
+
+TEST_F(LostJournal, IsNoneOfAnEngineThatJustOpensUntilItHasBeenSilent) {
+  begin();
+  {
+    Up up(world_, told_);
+    ASSERT_TRUE(up.open_store());
+    ASSERT_TRUE(up.store().open_engine({.journal = "/data/usage.db.aimeter"}));
+  }
+  world_.clock.advance(kLeaseTtl);
+  EXPECT_EQ(lost().size(), 0U);
+  world_.clock.advance(std::chrono::microseconds(1));
+  const auto found = lost();
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_THAT(ledger::words_of(found[0]), HasSubstr("the store has no settlement of it"));
+}
+
+TEST_F(LostJournal, IsNoneWhereItWasDrainedOrMovedOrIsInUse) {
+  begin();
+  work("a", 3);
+  remove_folder(world_.files, "/data/usage.db.aimeter/1");
+  world_.clock.advance(std::chrono::hours(1));
+  EXPECT_EQ(lost().size(), 0U) << "the store has all of it";
+  Up up(world_, told_);
+  up.open();
+  up.calls("b", 2);
+  up.drain();
+  EXPECT_EQ(lost().size(), 0U) << "in use";
+  EXPECT_EQ(lost("/elsewhere").size(), 0U) << "it is where the engine said";
 }
 
 }  // namespace

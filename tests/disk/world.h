@@ -110,6 +110,10 @@ class Up {
     auto held = hold(key);
     if (held) ledger_->release(*std::move(held), "no answer");
   }
+  void detach(const std::string& key) {
+    auto held = hold(key);
+    if (held) (void)ledger_->detach(*held, settlement_of(key, kNoon));
+  }
   void calls(const std::string& name, int count) {
     for (int i = 0; i < count && power(); ++i) call(fmt::format("{}{}", name, i));
   }

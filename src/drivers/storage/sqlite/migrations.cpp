@@ -38,8 +38,15 @@ Result<int> version_of(Connection& connection) {
                            "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = "
                            "'ai_migrations'"));
   if (!there) return 0;
-  AIMETER_TRY(const auto number, find_integer(connection, "SELECT max(number) FROM ai_migrations"));
-  return static_cast<int>(number.value_or(0));
+  // The table and its first row are made together: nothing or a gap is damage, no older version.
+  AIMETER_TRY(const auto number,
+              find_integer(connection,
+                           "SELECT max(number) FROM ai_migrations HAVING count(*) = max(number) "
+                           "AND min(number) = 1"));
+  if (!number) {
+    return fail(Code::corrupt, connection.path() + ": is damaged (ai_migrations has a gap)");
+  }
+  return static_cast<int>(*number);
 }
 
 Status migrate(Connection& connection, const store::StoreOptions& options, const Clock& clock) {
