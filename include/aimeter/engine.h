@@ -90,6 +90,7 @@ struct StripeSettings {  // of the driver "stripe"; no secret is ever logged or 
 };
 struct BillingSettings {
   std::string driver = "null";  // "stripe", or a name of OpenOptions::billing_drivers
+  bool auto_sync_ids = true;    // fills ids of the service into a subscription's meta
   StripeSettings stripe = {};
 };
 struct Ports {  // for simulators and tests; borrowed; null = the system's
@@ -109,6 +110,7 @@ struct OpenOptions {
   std::string default_provider = "openai";
   std::map<std::string, std::string> provider_extractors = {};  // providers.P.extractor
   std::string currency = "usd";
+  int payment_failure_grace_days = 7;  // 0: a failed payment ends at once
   TenancyOptions tenancy = {};
   LimitSettings limits = {};
   PricingOptions pricing = {};
@@ -156,6 +158,11 @@ class Engine {
   void settle(std::string_view token, Answered answered, SettleDone done) const;  // never blocks
   // Released or expired before: nothing changes. Errors: as above, failed_precondition (settled).
   [[nodiscard]] Status release(std::string_view token) const;
+  // A webhook of the billing service, as it came: proved, applied once, in whatever order they
+  // come; subscriptions follow. Ok also for what was applied before and what means nothing here.
+  // Errors: unauthenticated (not proved: answer 400), invalid_argument (of an unknown shape),
+  // failed_precondition (no secret, a driver without webhooks), unavailable (send it again).
+  [[nodiscard]] Status webhook(const Webhook& webhook) const;
   [[nodiscard]] Events& events() const;
   [[nodiscard]] EngineHealth health() const;
   // Returns when the store has everything that was settled before.

@@ -51,6 +51,7 @@ Result<OpenOptions> options_of(const config::Settings& settings) {
   OpenOptions options{.tenant_resolver = settings.tenancy.resolver,
                       .tenant_required = settings.tenancy.required};
   options.overage_behavior = name_of(settings.billing.overage_behavior);
+  options.payment_failure_grace_days = settings.billing.payment_failure_grace_period_days;
   options.default_provider = settings.default_provider;
   options.provider_extractors = settings.extractors;
   options.currency = settings.billing.currency;
@@ -72,6 +73,7 @@ Result<OpenOptions> options_of(const config::Settings& settings) {
                 price_of(*settings.default_price, "pricing.default_price"));
   }
   options.billing = {.driver = settings.billing.driver,
+                     .auto_sync_ids = settings.stripe.auto_sync_ids,
                      .stripe = {.secret_key = settings.stripe.secret_key,
                                 .webhook_secret = settings.stripe.webhook_secret,
                                 .api_base = settings.stripe.api_base,

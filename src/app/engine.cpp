@@ -1,6 +1,7 @@
 #include "aimeter/engine.h"
 
 #include "app/house.h"
+#include "app/webhooks.h"
 #include "tenancy/scope.h"
 
 namespace aimeter {
@@ -71,6 +72,10 @@ void Engine::settle(std::string_view token, Answered answered, SettleDone done) 
 
 Status Engine::release(std::string_view token) const {
   return Core::of(core_).release_token(std::nullopt, token);
+}
+
+Status Engine::webhook(const Webhook& webhook) const {
+  return app::take_webhook(Core::of(core_), webhook);
 }
 
 Events& Engine::events() const { return Core::of(core_).deps().facts.events(); }

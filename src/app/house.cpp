@@ -193,9 +193,9 @@ Status House::open_ledger() {
 
 Status House::build_core() {
   AIMETER_TRY(meter::Options options, meter_options(options_));
-  core_.emplace(
-      meter::Core::Deps{*tenancy_, *ledger_, *store_, clock_, *answers_, *prices_, *facts_},
-      std::move(options));
+  core_.emplace(meter::Core::Deps{*tenancy_, *ledger_, *store_, clock_, *answers_, *prices_,
+                                  *facts_, billing_.get()},
+                std::move(options));
   expiry_ = std::make_unique<ExpiryWatch>(*store_, clock_, events_);
   workers_->start("aim-expiry", *expiry_, kExpiryIdle);
   AIMETER_TRY(const ledger::Options ledger, ledger_options(dsn_, options_));

@@ -132,6 +132,12 @@ Result<meter::Options> meter_options(const OpenOptions& options) {
     return bad_input("limits.first_estimate", std::to_string(made.first_estimate_tokens),
                      "0 or more");
   }
+  made.payment_failure_grace_days = options.payment_failure_grace_days;
+  if (made.payment_failure_grace_days < 0 || made.payment_failure_grace_days > 3'660) {
+    return bad_input("billing.payment_failure_grace_period_days",
+                     std::to_string(made.payment_failure_grace_days), "0 to 3660");
+  }
+  if (!options.billing.auto_sync_ids) made.billing_ids = store::ApplyBillingEvent::Ids::keep;
   made.max_lateness = options.waits.max_lateness;
   made.max_ahead = options.waits.max_ahead;
   return made;

@@ -1,4 +1,4 @@
-// aimeter webhook: proves webhooks of a billing service.
+// aimeter webhook: proves webhooks of a billing service, and takes such that were missed.
 #include <fmt/format.h>
 
 #include <boost/json.hpp>
@@ -6,10 +6,16 @@
 #include <iterator>
 #include <memory>
 #include <ostream>
+#include <sstream>
+#include <vector>
 
+#include "app/webhooks.h"
+#include "base/hash.h"
 #include "base/json.h"
 #include "billing/signature.h"
+#include "cli/progress.h"
 #include "cli/session.h"
+#include "drivers/billing_drivers.h"
 
 namespace aimeter::cli {
 namespace {
@@ -94,13 +100,116 @@ Result<Exit> verify_one(Frame& frame, const VerifyOptions& options) {
   });
 }
 
+// The bodies in a file: one event, an array of them, a list as the API gives it, or one a line.
+Result<std::vector<Json>> events_in(const std::string& name, const std::string& text) {
+  const Result<Json> whole = Json::parse(name, text);
+  if (!whole) {
+    std::vector<Json> events;
+    std::istringstream lines(text);
+    for (std::string line; std::getline(lines, line);) {
+      if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
+      AIMETER_TRY(events.emplace_back(), Json::parse(name, line));
+    }
+    if (events.empty()) return std::unexpected(whole.error());
+    return events;
+  }
+  const Json* data = whole->find("data");
+  if (data != nullptr && data->kind() == Json::Kind::array) return data->items();
+  if (whole->kind() == Json::Kind::array) return whole->items();
+  return std::vector<Json>{*whole};
+}
+
+struct Replayed {
+  std::int64_t events = 0, applied = 0, repeated = 0, failed = 0;
+};
+
+// The operator vouches for the file: its bodies are signed here, with a secret of this run.
+class Replay {
+ public:
+  Replay(Frame& frame, Acting& acting, BillingDriver& driver, std::string secret)
+      : frame_(frame), acting_(acting), driver_(driver), secret_(std::move(secret)) {}
+
+  void take(const Json& value) {
+    ++done_.events;
+    const Result<store::Changed> changed = apply(value.text());
+    if (!changed) {
+      ++done_.failed;
+      frame_.console().warn(fmt::format("event {}: {}", done_.events, changed.error().message));
+      return;
+    }
+    (changed->rows > 0 ? done_.applied : done_.repeated) += 1;
+  }
+  [[nodiscard]] const Replayed& done() const { return done_; }
+
+ private:
+  Result<store::Changed> apply(const std::string& body) {
+    const std::string signature = billing::signature_header(body, secret_, system_clock().now());
+    AIMETER_TRY(const BillingEvent event, driver_.webhook({.body = body, .signature = signature}));
+    return app::take_event(meter::Core::of(acting_.engine.core()), event);
+  }
+
+  Frame& frame_;
+  Acting& acting_;
+  BillingDriver& driver_;
+  const std::string secret_;
+  Replayed done_;
+};
+
+Exit finish(Frame& frame, const Replayed& done, std::size_t wanted) {
+  if (frame.json()) {
+    print_json(frame, boost::json::serialize(boost::json::object{{"events", done.events},
+                                                                 {"applied", done.applied},
+                                                                 {"repeated", done.repeated},
+                                                                 {"failed", done.failed}}));
+  } else {
+    frame.console().out() << fmt::format("{} events: {} applied, {} before, {} failed\n",
+                                         done.events, done.applied, done.repeated, done.failed);
+  }
+  const bool all = done.events == static_cast<std::int64_t>(wanted);
+  return done.failed == 0 && all ? Exit::done : Exit::partly;
+}
+
+Result<Exit> replay(Frame& frame, const std::string& name) {
+  return with_engine(frame, [&](Acting& acting) -> Result<Exit> {
+    AIMETER_TRY(const std::string text, text_of_file(frame, name));
+    AIMETER_TRY(const std::vector<Json> bodies, events_in(name, text));
+    const std::string secret = base::hex(base::random_bytes(32));
+    const std::string& driver_name = acting.settings.billing.driver;
+    AIMETER_TRY(const auto driver,
+                drivers::make_billing_driver(
+                    driver_name == "null" ? "stripe" : driver_name,
+                    {.stripe = {.secret_key = "nothing-is-asked", .webhook_secret = secret}}));
+    Replay run(frame, acting, *driver, secret);
+    {
+      Progress progress(frame.console(), "events", static_cast<std::int64_t>(bodies.size()));
+      for (const Json& body : bodies) {
+        if (frame.console().interrupted()) break;
+        run.take(body);
+        progress.at(run.done().events);
+      }
+    }
+    return finish(frame, run.done(), bodies.size());
+  });
+}
+
 }  // namespace
 
 void add_webhook(Frame& frame) {
-  CLI::App& group =
-      frame.add_group({.name = "webhook",
-                       .about = "Proves webhooks of a billing service",
-                       .examples = {"aimeter webhook verify --header 't=...,v1=...' body.json"}});
+  CLI::App& group = frame.add_group(
+      {.name = "webhook",
+       .about = "Proves webhooks of a billing service, and takes such that were missed",
+       .examples = {"aimeter webhook verify --header 't=...,v1=...' body.json",
+                    "aimeter webhook replay events.json"}});
+  auto file = std::make_shared<std::string>();
+  CLI::App& replaying =
+      frame.add_under(group,
+                      {.name = "replay",
+                       .about = "Applies events from a file, each once, whatever their order",
+                       .examples = {"aimeter webhook replay events.json",
+                                    "stripe events list --limit 100 | aimeter webhook replay -"}},
+                      [&frame, file] { return replay(frame, *file); });
+  replaying.add_option("FILE", *file, "One event, an array, an API list or JSON Lines; - is input")
+      ->required();
   auto verify = std::make_shared<VerifyOptions>();
   CLI::App& app = frame.add_under(
       group,

@@ -74,9 +74,7 @@ struct NotYet {
 constexpr NotYet kNotYet[] = {
     {"billing.overage_sync_strategy", "charged overages come with a later version"},
     {"billing.credit_overdraft_allowed", "credits come with a later version"},
-    {"billing.payment_failure_grace_period_days", "payments come with a later version"},
     {"stripe.publishable_key", "it is for web pages; nothing here needs it"},
-    {"stripe.auto_sync_ids", "payments come with a later version"},
     {"logging.log_failures", "failed calls are events; the server that logs them comes later"},
     {"features.soft_deletes", "what is referenced is never deleted"}};
 

@@ -224,11 +224,8 @@ TEST(Config, KeysOfALaterVersionAreAcceptedAndSaidWhenTheyAskForSomething) {
   constexpr Row kRows[] = {
       {"[billing]\noverage_sync_strategy = \"immediate\"", "billing.overage_sync_strategy"},
       {"[billing]\ncredit_overdraft_allowed = true", "billing.credit_overdraft_allowed"},
-      {"[billing]\npayment_failure_grace_period_days = 0",
-       "billing.payment_failure_grace_period_days"},
       {"[billing.currency_rates]\nusd_eur = \"0.9\"", "billing.currency_rates"},
       {"[stripe]\npublishable_key = \"pk_live_1\"", "stripe.publishable_key"},
-      {"[stripe]\nauto_sync_ids = false", "stripe.auto_sync_ids"},
       {"[logging]\nlog_failures = false", "logging.log_failures"},
       {"[features]\nsoft_deletes = true", "features.soft_deletes"},
   };

@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "aimeter/billing.h"
 #include "aimeter/tenant_view.h"
 #include "base/fork.h"
 #include "ledger/ledger.h"
@@ -38,6 +39,7 @@ class Core final : public MeterCore {
     const Answers& answers;
     PriceShelf& prices;
     Facts& facts;
+    BillingDriver* billing = nullptr;
   };
   Core(const Deps& deps, Options options);
   // The handle that calls keep, so that the engine outlives them. Before the first call.

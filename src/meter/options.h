@@ -11,6 +11,7 @@
 
 #include "aimeter/pricing.h"
 #include "aimeter/time.h"
+#include "store/follow.h"
 
 namespace aimeter::meter {
 
@@ -26,6 +27,8 @@ struct Options {
   std::int64_t first_estimate_tokens = 4'096;
   Duration max_lateness = std::chrono::days(90);
   Duration max_ahead = std::chrono::minutes(5);
+  int payment_failure_grace_days = 7;
+  store::ApplyBillingEvent::Ids billing_ids = store::ApplyBillingEvent::Ids::fill;
 };
 
 }  // namespace aimeter::meter

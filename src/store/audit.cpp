@@ -46,6 +46,10 @@ Said said_of(const ChangeBody& body) {
                         said_of(b.account, std::to_string(b.debit))};
           },
           [](const ExpireCredits&) { return Said{"expire_credits", "", ""}; },
+          [](const ApplyBillingEvent& b) {
+            return Said{"billing_event", "", b.event.id + " " + b.event.type};
+          },
+          [](const PutBillingIds& b) { return Said{"put_billing_ids", b.account.tenant.text, ""}; },
       },
       body);
 }

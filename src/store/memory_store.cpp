@@ -7,6 +7,7 @@
 #include "store/audit.h"
 #include "store/memory_apply.h"
 #include "store/memory_catalogue.h"
+#include "store/memory_follow.h"
 #include "store/memory_leases.h"
 #include "store/memory_maintenance.h"
 #include "store/memory_wallets.h"
@@ -32,6 +33,8 @@ Result<Changed> changed_by(State& state, const ChangeBody& body, Instant now) {
           [&](const DeductCredits& b) { return memory::put(state, b, now); },
           [&](const RefundCredits& b) { return memory::put(state, b, now); },
           [&](const ExpireCredits& b) -> Result<Changed> { return memory::put(state, b, now); },
+          [&](const ApplyBillingEvent& b) { return memory::apply(state, b); },
+          [&](const PutBillingIds& b) { return memory::put(state, b); },
           [&](const auto& b) { return memory::put(state.catalogue, b); },
       },
       body);

@@ -24,6 +24,7 @@
 #include "base/files.h"
 #include "plans/limits.h"
 #include "store/credits.h"
+#include "store/follow.h"
 #include "store/settlement.h"
 
 namespace aimeter::store {
@@ -183,7 +184,8 @@ struct AuditRow {
 };
 
 // Catalogue and maintenance changes, each one transaction with Sync::full and with a row of audit.
-// The catalogue's (PutPlan to PutPrices) raise its version by one, maintenance leaves it.
+// The catalogue's (PutPlan to PutPrices, and follow.h) raise its version by one, maintenance leaves
+// it.
 struct PutPlan {
   Plan plan = {};
 };  // id 0: new (conflict when the slug is taken); else a new version
@@ -253,10 +255,11 @@ struct ExpireHolds {
 struct RotateHoldKeys {
   Instant before = {};
 };
-using ChangeBody = std::variant<PutPlan, DeletePlan, PutSubscription, PutOverride, PutTenant,
-                                PutDomain, PutApiKey, RevokeApiKey, PutPrices, PutOrphans,
-                                DropOrphan, Erase, Prune, ReleaseHold, ExpireHolds, RotateHoldKeys,
-                                AddCredits, DeductCredits, RefundCredits, ExpireCredits>;
+using ChangeBody =
+    std::variant<PutPlan, DeletePlan, PutSubscription, PutOverride, PutTenant, PutDomain, PutApiKey,
+                 RevokeApiKey, PutPrices, PutOrphans, DropOrphan, Erase, Prune, ReleaseHold,
+                 ExpireHolds, RotateHoldKeys, AddCredits, DeductCredits, RefundCredits,
+                 ExpireCredits, ApplyBillingEvent, PutBillingIds>;
 struct Change {
   ChangeBody body = {};
   std::string actor = {};  // for ai_audit: "cli", "library" ...
@@ -269,6 +272,7 @@ struct Changed {
   std::vector<EndedHold> ended = {};     // by ExpireHolds
   std::vector<CreditMove> credits = {};  // its transactions
   bool repeated = false;  // of an idempotency key: nothing changed, `credits` is the first result
+  std::vector<Followed> followed = {};  // by ApplyBillingEvent, at most one
 };
 
 struct RollupFilter {

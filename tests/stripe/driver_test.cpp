@@ -192,6 +192,22 @@ TEST_F(StripeDriver, NobodyThereMeansNothingWasDone) {
   EXPECT_THAT(receipt.error().message, HasSubstr("nothing was sent"));
 }
 
+// libcurl itself sends again when a connection that it had kept dies: what it was told then tells
+// nothing about the first sending.
+TEST_F(StripeDriver, ASendingThatLibcurlRepeatedIsInDoubt) {
+  for (const Fault fault : {Fault::limited_429, Fault::patient_429, Fault::busy_409}) {
+    const auto items = books_.all("invoiceitem").size();
+    const int id = 50 + static_cast<int>(fault);
+    faults({});
+    ASSERT_TRUE(charge(batch(100 + id, 100))) << "now there is a connection";
+    faults({Fault::lost_after, fault, fault, fault});
+    const Result<Receipt> receipt = charge(batch(id, 100));
+    ASSERT_FALSE(receipt);
+    EXPECT_EQ(books_.all("invoiceitem").size(), items + 2) << "it was executed";
+    EXPECT_EQ(receipt.error().code, Code::in_doubt) << receipt.error().message;
+  }
+}
+
 // A later failure that tells nothing about the first sending must not end its doubt.
 TEST_F(StripeDriver, ADoubtIsEndedOnlyByAnAnswerAboutIt) {
   OverageBatch one = batch(1, 100);

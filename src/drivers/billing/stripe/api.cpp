@@ -152,7 +152,9 @@ Api::Tried Api::attempt(const HttpRequest& request, int number) {
             .wait = wait_of(nullptr, number)};
   }
   if (reply->status < 200 || reply->status >= 300) {
-    return {.result = std::unexpected(error_of(reply->status, reply->body, changes)),
+    Error error = error_of(reply->status, reply->body, changes);
+    if (changes && reply->maybe_sent_before && !ends_doubt(error.code)) error.code = Code::in_doubt;
+    return {.result = std::unexpected(std::move(error)),
             .again = may_help(*reply) ? Again::yes : Again::no,
             .wait = wait_of(&*reply, number)};
   }

@@ -90,9 +90,10 @@ struct Http::Idle {
   base::Mutex mutex;
   std::vector<Handle> handles AIMETER_GUARDED_BY(mutex);
 
+  // With a connection that is kept, or null.
   Handle take() {
     const base::Lock lock(mutex);
-    if (handles.empty()) return Handle(curl_easy_init());
+    if (handles.empty()) return nullptr;
     Handle handle = std::move(handles.back());
     handles.pop_back();
     return handle;
@@ -111,6 +112,8 @@ Http::~Http() = default;
 
 Result<HttpReply> Http::send(const HttpRequest& request) {
   Handle handle = idle_->take();
+  const bool kept = handle != nullptr;
+  if (!kept) handle.reset(curl_easy_init());
   if (!handle) return fail(Code::unavailable, "stripe: libcurl has no handle (nothing was sent)");
   List headers;
   for (const std::string& header : request.headers) {
@@ -124,6 +127,9 @@ Result<HttpReply> Http::send(const HttpRequest& request) {
   const CURLcode code = curl_easy_perform(handle.get());
   if (code != CURLE_OK) return failure_of(handle.get(), code);
   curl_easy_getinfo(handle.get(), CURLINFO_RESPONSE_CODE, &reply.status);
+  long connections = 0;
+  curl_easy_getinfo(handle.get(), CURLINFO_NUM_CONNECTS, &connections);
+  reply.maybe_sent_before = kept && connections > 0;
   curl_easy_reset(handle.get());  // keeps the connection
   idle_->put(std::move(handle));
   return reply;

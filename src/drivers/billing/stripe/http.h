@@ -26,6 +26,9 @@ struct HttpReply {
   long status = 0;
   std::string body = {};
   std::string retry_after = {}, should_retry = {};  // headers Retry-After, Stripe-Should-Retry
+  // libcurl sends once more, unasked, when a connection that it had kept dies without an answer:
+  // the first sending may have been executed.
+  bool maybe_sent_before = false;
 };
 
 class Http {

@@ -39,6 +39,10 @@ using Owned = std::pair<Account, T>;
 [[nodiscard]] Result<store::Changed> put(Lane& lane, const store::PutSubscription& change,
                                          Instant now);
 [[nodiscard]] Result<store::Changed> put(Lane& lane, const store::PutOverride& change, Instant now);
+[[nodiscard]] Result<store::Changed> put(Lane& lane, const store::ApplyBillingEvent& change,
+                                         Instant now);
+[[nodiscard]] Result<store::Changed> put(Lane& lane, const store::PutBillingIds& change,
+                                         Instant now);
 [[nodiscard]] Result<store::Changed> put(Lane& lane, const store::PutTenant& change, Instant now);
 [[nodiscard]] Result<store::Changed> put(Lane& lane, const store::PutDomain& change, Instant now);
 [[nodiscard]] Result<store::Changed> put(Lane& lane, const store::PutApiKey& change, Instant now);

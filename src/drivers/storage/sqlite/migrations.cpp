@@ -28,7 +28,9 @@ Status run_one(Connection& connection, const Script& script, Instant now) {
 }  // namespace
 
 std::span<const Script> scripts() {
-  static const Script kScripts[] = {{1, "first schema", kSchema1}, {2, "wallets", kSchema2}};
+  static const Script kScripts[] = {{1, "first schema", kSchema1},
+                                    {2, "wallets", kSchema2},
+                                    {3, "events of billing services", kSchemaBilling}};
   return kScripts;
 }
 
