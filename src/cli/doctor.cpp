@@ -3,9 +3,11 @@
 
 #include <algorithm>
 #include <boost/json.hpp>
+#include <memory>
 #include <ostream>
 
 #include "base/files.h"
+#include "cli/lost_journals.h"
 #include "cli/session.h"
 #include "journal/journal.h"
 
@@ -13,6 +15,9 @@ namespace aimeter::cli {
 namespace {
 
 enum class Grade { good, note, bad };
+struct Options {
+  bool accept_loss = false;
+};
 struct Check {
   Grade grade = Grade::good;
   std::string name = {}, says = {};
@@ -44,13 +49,17 @@ Result<Check> disk_sync(const std::string& folder) {
                            median.count(), times.back().count(), kSyncs, folder)};
 }
 
-Result<std::vector<Check>> engines(const Reading& reading) {
+using Lost = std::vector<ledger::LostJournal>;
+
+Result<std::vector<Check>> engines(const Reading& reading, const Lost& gone) {
   std::vector<Check> checks;
   AIMETER_TRY(const std::vector<store::EngineState> all, reading.store->engines());
   const Instant now = reading.store->now();
   int live = 0;
   for (const store::EngineState& engine : all) {
     if (engine.closed_at) continue;
+    const auto same = [&](const auto& lost) { return lost.engine.ref.engine == engine.ref.engine; };
+    if (std::ranges::any_of(gone, same)) continue;  // said by checks_of()
     const Duration silent = now - engine.renewed_at;
     const bool lost = silent > std::chrono::seconds(reading.settings.waits.lease_ttl_s);
     live += lost ? 0 : 1;
@@ -110,12 +119,72 @@ Result<std::vector<Check>> store_state(const Reading& reading) {
   return checks;
 }
 
+std::vector<Check> checks_of(const Lost& gone) {
+  std::vector<Check> checks;
+  for (const ledger::LostJournal& lost : gone) {
+    checks.push_back(
+        {Grade::bad, "journal lost",
+         ledger::words_of(lost) + (lost.running ? ""
+                                                : ". Put the folder back, or bear the loss with "
+                                                  "`aimeter doctor --accept-loss`")});
+  }
+  return checks;
+}
+
+// Closes the engines whose journals are gone: what they leased goes back, nothing waits for them.
+Result<Exit> accept_loss(Frame& frame, Reading& reading, const Lost& gone) {
+  std::vector<std::string> closed;
+  for (const ledger::LostJournal& lost : gone) {
+    if (lost.running) {
+      return fail(Code::failed_precondition, ledger::words_of(lost));
+    }
+    closed.push_back(std::to_string(lost.engine.ref.engine));
+  }
+  if (!closed.empty()) {
+    AIMETER_CHECK_OK(frame.console().confirm(fmt::format(
+        "Give up what only the lost journals of engine {} held?", fmt::join(closed, ", "))));
+  }
+  for (const ledger::LostJournal& lost : gone) {
+    AIMETER_CHECK_OK(reading.store->close_engine(lost.engine.ref.engine));
+  }
+  if (frame.json()) {
+    print_json(frame, fmt::format(R"({{"closed":[{}]}})", fmt::join(closed, ",")));
+  } else {
+    frame.console().out() << (closed.empty() ? std::string("no journal is lost\n")
+                                             : fmt::format("engine {} closed without its journal\n",
+                                                           fmt::join(closed, ", ")));
+  }
+  return Exit::done;
+}
+
 void append(std::vector<Check>& all, std::vector<Check> more) {
   for (Check& check : more) all.push_back(std::move(check));
 }
 
-Result<Exit> run(Frame& frame) {
+void print(Frame& frame, const std::vector<Check>& all) {
+  boost::json::array rows;
+  Console& console = frame.console();
+  for (const Check& check : all) {
+    const char* grade = check.grade == Grade::good   ? "good"
+                        : check.grade == Grade::note ? "note"
+                                                     : "bad";
+    rows.push_back(
+        boost::json::object{{"grade", grade}, {"check", check.name}, {"says", check.says}});
+    const Style style = check.grade == Grade::good   ? Style::green
+                        : check.grade == Grade::note ? Style::yellow
+                                                     : Style::red;
+    if (frame.json()) continue;
+    console.out() << fmt::format("{}  {:<18} {}\n",
+                                 console.paint(style, fmt::format("{:<4}", grade)), check.name,
+                                 check.says);
+  }
+  if (frame.json()) print_json(frame, boost::json::serialize(rows));
+}
+
+Result<Exit> run(Frame& frame, const Options& options) {
   return with_store(frame, [&](Reading& reading) -> Result<Exit> {
+    AIMETER_TRY(const Lost gone, lost_journals(reading));
+    if (options.accept_loss) return accept_loss(frame, reading, gone);
     std::vector<Check> all;
     const std::string dir = journal_dir(reading.settings);
     if (!dir.empty()) {
@@ -124,28 +193,13 @@ Result<Exit> run(Frame& frame) {
     }
     AIMETER_TRY(std::vector<Check> state, store_state(reading));
     append(all, std::move(state));
-    AIMETER_TRY(std::vector<Check> running, engines(reading));
+    AIMETER_TRY(std::vector<Check> running, engines(reading, gone));
     append(all, std::move(running));
     AIMETER_TRY(std::vector<Check> kept, journals(reading));
     append(all, std::move(kept));
+    append(all, checks_of(gone));
+    print(frame, all);
     const bool bad = std::ranges::any_of(all, [](const Check& c) { return c.grade == Grade::bad; });
-    boost::json::array rows;
-    Console& console = frame.console();
-    for (const Check& check : all) {
-      const char* grade = check.grade == Grade::good   ? "good"
-                          : check.grade == Grade::note ? "note"
-                                                       : "bad";
-      rows.push_back(
-          boost::json::object{{"grade", grade}, {"check", check.name}, {"says", check.says}});
-      const Style style = check.grade == Grade::good   ? Style::green
-                          : check.grade == Grade::note ? Style::yellow
-                                                       : Style::red;
-      if (frame.json()) continue;
-      console.out() << fmt::format("{}  {:<18} {}\n",
-                                   console.paint(style, fmt::format("{:<4}", grade)), check.name,
-                                   check.says);
-    }
-    if (frame.json()) print_json(frame, boost::json::serialize(rows));
     return bad ? Exit::refused : Exit::done;
   });
 }
@@ -153,10 +207,14 @@ Result<Exit> run(Frame& frame) {
 }  // namespace
 
 void add_doctor(Frame& frame) {
-  frame.add({.name = "doctor",
-             .about = "Disk sync time, clock, locks, version, engines and their backlog",
-             .examples = {"aimeter doctor", "aimeter doctor --json"}},
-            [&frame] { return run(frame); });
+  auto options = std::make_shared<Options>();
+  CLI::App& app = frame.add(
+      {.name = "doctor",
+       .about = "Disk sync time, clock, locks, version, engines, their backlog and their journals",
+       .examples = {"aimeter doctor", "aimeter doctor --json", "aimeter doctor --accept-loss"}},
+      [&frame, options] { return run(frame, *options); });
+  app.add_flag("--accept-loss", options->accept_loss,
+               "Gives up what only lost journals held: their engines are closed");
 }
 
 }  // namespace aimeter::cli

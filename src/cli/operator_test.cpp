@@ -10,6 +10,9 @@
 
 #include "cli/console.h"
 #include "cli/run.h"
+#include "drivers/builtin.h"
+#include "store/store_fixture.h"
+#include "time/manual_clock.h"
 
 namespace aimeter::cli {
 namespace {
@@ -346,6 +349,46 @@ TEST_F(Operator, TheRestAnswersOnAnEmptyStore) {
   EXPECT_EQ(type({"tail", "--once"}).exit, 0);
   EXPECT_EQ(type({"reprice", "--all-tenants", "--dry-run", "--json"}).json().at("seen").as_int64(),
             0);
+}
+
+// An engine that stopped `ago`, with one settlement in the store and no journal left.
+void leave_without_journal(const std::string& database, Duration ago) {
+  const time::ManualClock then(system_clock().now() - ago);
+  const auto store = drivers::open_store("sqlite:" + database, {.clock = &then});
+  ASSERT_TRUE(store) << store.error().message;
+  store::fixture::Feeder feeder(**store, {.host = "h1", .journal = database + ".aimeter"});
+  feeder.apply(store::fixture::call_of(store::fixture::account_of("acme"), 10));
+}
+
+TEST_F(Operator, ALostJournalIsNamedByEveryReadingCommandUntilTheLossIsBorne) {
+  leave_without_journal(path("usage.db"), std::chrono::hours(1));
+  for (const char* command : {"report", "verify", "usage"}) {
+    const Seen seen = type({command});
+    EXPECT_EQ(seen.exit, 0) << command << ": the store stands on its own: " << seen.err;
+    EXPECT_THAT(seen.err, HasSubstr("warning: the journal of engine 1 is gone from " +
+                                    path("usage.db.aimeter/1") +
+                                    ": the store has its settlements up to 1, applied "));
+  }
+  const Seen doctor = type({"doctor"});
+  EXPECT_EQ(doctor.exit, 1);
+  EXPECT_THAT(doctor.out, HasSubstr("journal lost"));
+  EXPECT_THAT(doctor.out, HasSubstr("bear the loss with `aimeter doctor --accept-loss`"));
+  EXPECT_THAT(doctor.out, Not(HasSubstr("1 on h1"))) << "said once";
+  const Seen accepted = type({"doctor", "--accept-loss"});
+  EXPECT_EQ(accepted.exit, 0) << accepted.err;
+  EXPECT_EQ(accepted.out, "engine 1 closed without its journal\n");
+  EXPECT_THAT(type({"report"}).err, Not(HasSubstr("warning")));
+  EXPECT_EQ(type({"doctor"}).exit, 0);
+  EXPECT_EQ(type({"doctor", "--accept-loss", "--json"}).out, "{\"closed\":[]}\n");
+}
+
+TEST_F(Operator, TheLossOfARunningEnginesJournalCannotBeBorneYet) {
+  leave_without_journal(path("usage.db"), Duration());
+  EXPECT_THAT(type({"report"}).err, HasSubstr("it still runs, and what it takes now is not safe"));
+  const Seen refused = type({"doctor", "--accept-loss"});
+  EXPECT_EQ(refused.exit, 1);
+  EXPECT_THAT(refused.err, HasSubstr("restart it"));
+  EXPECT_EQ(type({"doctor"}).exit, 1) << "it is still there";
 }
 
 TEST_F(Operator, AStoreThatCannotBeOpenedIsExit4AndNamed) {

@@ -11,6 +11,7 @@
 #include "base/files.h"
 #include "base/ids.h"
 #include "base/log.h"
+#include "cli/lost_journals.h"
 #include "drivers/builtin.h"
 #include "ledger/recovery.h"
 
@@ -75,6 +76,13 @@ std::string journal_dir(const config::Settings& settings) {
   return url.substr(kSqlite.size()) + ".aimeter";
 }
 
+Result<std::vector<ledger::LostJournal>> lost_journals(const Reading& reading) {
+  return ledger::lost_journals(
+      *reading.store, base::system_files(),
+      {.journal_dir = journal_dir(reading.settings),
+       .lease_ttl = std::chrono::seconds(reading.settings.waits.lease_ttl_s)});
+}
+
 Result<Exit> with_store(Frame& frame, const std::function<Result<Exit>(Reading&)>& work) {
   return with_settings(frame, [&](const config::Settings& settings) -> Result<Exit> {
     Reading reading{.settings = settings};
@@ -86,6 +94,10 @@ Result<Exit> with_store(Frame& frame, const std::function<Result<Exit>(Reading&)
       frame.console().note(
           fmt::format("recovered {} settlements and {} orphans that {} stopped engines left",
                       recovered.settlements, recovered.orphans, recovered.engines));
+    }
+    AIMETER_TRY(const std::vector<ledger::LostJournal> all, lost_journals(reading));
+    for (const ledger::LostJournal& lost : all) {
+      frame.console().warn(ledger::words_of(lost) + " (`aimeter doctor`)");
     }
     return work(reading);
   });
