@@ -67,6 +67,10 @@ struct PricingOptions {
   std::string unknown_model = "provisional";  // or "refuse", "default_price"
   std::optional<ConfiguredPrice> default_price = {};
 };
+struct CurrencyRate {
+  std::string pair = {}, rate = {};  // "usd_eur", "0.92"
+  std::string since = {};            // a time; empty: from ever
+};
 struct SecurityOptions {
   bool validate_feature_names = true, sanitize_metadata = true;
 };
@@ -92,6 +96,8 @@ struct BillingSettings {
   std::string driver = "null";  // "stripe", or a name of OpenOptions::billing_drivers
   bool auto_sync_ids = true;    // fills ids of the service into a subscription's meta
   StripeSettings stripe = {};
+  bool credit_overdraft_allowed = false;  // a balance below zero before a call
+  std::vector<CurrencyRate> currency_rates = {};
 };
 struct Ports {  // for simulators and tests; borrowed; null = the system's
   base::Files* files = nullptr;

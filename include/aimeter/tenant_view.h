@@ -20,6 +20,7 @@
 
 #include "aimeter/call.h"
 #include "aimeter/pricing.h"
+#include "aimeter/wallet.h"
 
 namespace aimeter {
 
@@ -97,6 +98,12 @@ class TenantView {
   template <HasBillable T>
   [[nodiscard]] Result<LimitCheck> check_limit(const T& who, const Estimate& requested = {}) const {
     return check_limit(Billable(billable_of(who)), requested);
+  }
+
+  [[nodiscard]] Wallet wallet(const Billable& who) const;
+  template <HasBillable T>
+  [[nodiscard]] Wallet wallet(const T& who) const {
+    return wallet(Billable(billable_of(who)));
   }
 
   // Usage that happened elsewhere; never refused by a limit (but see Enforce). A key that was

@@ -1,8 +1,10 @@
 // Package:       wallet
 // Units:         Money of the wallet's currency; Instant.
-// Errors:        none: values.
-// Thread safety: values.
-// Ownership:     none.
+// Errors:        invalid_argument naming the field, insufficient_credits (with Refusal), conflict
+//                (a key with other content), not_found, failed_precondition, unavailable: nothing
+//                was moved.
+// Thread safety: values; a Wallet may be used from any thread.
+// Ownership:     a Wallet shares its engine.
 //
 // Prepaid credits. A balance is what came in minus what went out, never more and never less: every
 // change is a transaction with the balance after it. Money lies in lots: the lot with the lower
@@ -10,9 +12,12 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "aimeter/money.h"
 #include "aimeter/tenant.h"
@@ -72,6 +77,51 @@ struct CreditsAdded {
 struct CreditsDeducted {
   Account account = {};
   CreditTransaction transaction = {};
+};
+
+// The same key again gives the first result when it is the same change, else conflict.
+struct CreditOptions {
+  std::string reason = {};  // empty: what is done, such as "top-up"
+  Meta meta = {};
+  std::string idempotency_key = {};
+};
+
+constexpr std::size_t kCreditTransactionsMax = 10'000;  // at once
+
+class MeterCore;
+
+// The wallet of one account; made in billing.currency by the first change of it. Every change is
+// committed when its function returns. Reads wait for what this engine settled before.
+class Wallet {
+ public:
+  Wallet(std::shared_ptr<MeterCore> core, Account account)
+      : core_(std::move(core)), account_(std::move(account)) {}
+  [[nodiscard]] const Account& account() const { return account_; }
+
+  [[nodiscard]] Result<CreditTransaction> add_credits(Money amount,
+                                                      CreditOptions options = {}) const;
+  // Credits with an end, a rank or a kind of their own.
+  [[nodiscard]] Result<CreditTransaction> grant(Money amount, LotTerms terms,
+                                                CreditOptions options = {}) const;
+  // Needs a balance that has the amount beside what is set aside for calls.
+  [[nodiscard]] Result<CreditTransaction> deduct_credits(Money amount,
+                                                         CreditOptions options = {}) const;
+  // Of a usage or a withdrawal, by the id of its transaction; all that is left of it, or a part.
+  [[nodiscard]] Result<CreditTransaction> refund(std::int64_t debit,
+                                                 std::optional<Money> amount = std::nullopt,
+                                                 CreditOptions options = {}) const;
+  [[nodiscard]] Result<Money> balance() const;
+  // Where an overdraft is allowed: always.
+  [[nodiscard]] Result<bool> has_sufficient_balance(const Money& amount) const;
+  // The newest, the oldest of them first.
+  [[nodiscard]] Result<std::vector<CreditTransaction>> transactions(
+      std::size_t newest = kCreditTransactionsMax) const;
+  // Lots of which something is left, the oldest first.
+  [[nodiscard]] Result<std::vector<CreditLot>> lots() const;
+
+ private:
+  std::shared_ptr<MeterCore> core_;
+  Account account_;
 };
 
 [[nodiscard]] std::string_view name_of(Direction direction);

@@ -55,6 +55,14 @@ Result<OpenOptions> options_of(const config::Settings& settings) {
   options.default_provider = settings.default_provider;
   options.provider_extractors = settings.extractors;
   options.currency = settings.billing.currency;
+  options.billing.credit_overdraft_allowed = settings.billing.credit_overdraft_allowed;
+  for (const auto& [name, rate] : settings.billing.currency_rates) {
+    const auto day = name.find('@');  // "usd_eur@2026-03-01"
+    CurrencyRate& given = options.billing.currency_rates.emplace_back();
+    given.pair = name.substr(0, day);
+    given.rate = rate;
+    if (day != std::string::npos) given.since = name.substr(day + 1);
+  }
   options.tenancy = tenancy_of(settings.tenancy);
   options.limits.period = settings.period;
   options.limits.plan_change = settings.plan_change == plans::PlanChange::carry ? "carry" : "split";

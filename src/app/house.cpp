@@ -185,7 +185,8 @@ Status House::open_ledger() {
                     const store::Outcome& outcome) { facts_->odd(settlement, outcome); },
       .orphan = [this](const store::Orphan& orphan) { facts_->orphan(orphan); },
       .expired = [this](const store::EndedHold& hold) { facts_->expired(hold); },
-      .catalogue_changed = [this](std::uint64_t) { reload_prices(); }};
+      .catalogue_changed = [this](std::uint64_t) { reload_prices(); },
+      .credits = [this](const store::CreditMove& move) { facts_->credits(move); }};
   AIMETER_TRY(ledger_,
               ledger::Ledger::open({*store_, files, *workers_, clock_}, std::move(options), sinks));
   return {};

@@ -115,6 +115,8 @@ Result<ledger::Options> ledger_options(std::string_view dsn, const OpenOptions& 
   AIMETER_TRY(made.limits, limit_options(options));
   AIMETER_TRY(made.without_subscription, without_subscription(options.limits.without_subscription));
   made.book.approaching_percent = options.limits.approaching_percent;
+  made.wallets = {.currency = options.currency,
+                  .overdraft = options.billing.credit_overdraft_allowed};
   return made;
 }
 
@@ -138,6 +140,14 @@ Result<meter::Options> meter_options(const OpenOptions& options) {
                      std::to_string(made.payment_failure_grace_days), "0 to 3660");
   }
   if (!options.billing.auto_sync_ids) made.billing_ids = store::ApplyBillingEvent::Ids::keep;
+  made.overdraft = options.billing.credit_overdraft_allowed;
+  std::vector<currency::DatedRate> rates;
+  for (const CurrencyRate& given : options.billing.currency_rates) {
+    AIMETER_TRY(currency::DatedRate rate,
+                currency::parse_rate(given.pair, given.rate, given.since));
+    rates.push_back(std::move(rate));
+  }
+  if (!rates.empty()) made.rates = std::make_shared<const currency::Rates>(std::move(rates));
   made.max_lateness = options.waits.max_lateness;
   made.max_ahead = options.waits.max_ahead;
   return made;

@@ -52,6 +52,9 @@ EventLog::EventLog(Events& events) {
   log.operator()<LimitReached>("LimitReached", of_account, budget);
   log.operator()<ProviderCallFailed>("ProviderCallFailed", of_account,
                                      [](const ProviderCallFailed& event) { return event.error; });
+  const auto of_reason = [](const auto& event) { return event.transaction.reason; };
+  log.operator()<CreditsAdded>("CreditsAdded", of_account, of_reason);
+  log.operator()<CreditsDeducted>("CreditsDeducted", of_account, of_reason);
   log.operator()<PlanChanged>("PlanChanged", of_account,
                               [](const PlanChanged& event) { return event.subscription.plan; });
   log.operator()<SubscriptionExpired>(

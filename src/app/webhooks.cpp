@@ -52,9 +52,7 @@ Status add_top_up(meter::Core& core, const BillingEvent& event) {
                                             .reason = "payment",
                                             .meta = {{"payment", event.payment}},
                                             .idempotency_key = "payment:" + event.payment}));
-  if (changed.repeated) return {};
-  for (const store::CreditMove& move : changed.credits)
-    core.deps().facts.events().publish(CreditsAdded{move.account, move.transaction});
+  (void)changed;  // the ledger has told it
   return {};
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <mutex>
 #include <shared_mutex>
 
@@ -26,6 +27,32 @@ Amount saturating(Amount a, Amount factor) {
 }
 
 }  // namespace
+
+BillingMode mode_of(const Terms& terms, const Names& names) {
+  if (names.mode) return *names.mode;
+  const auto& subscription = terms.limits.subscription;
+  return subscription ? subscription->billing_mode : BillingMode::plan;
+}
+
+Amount Need::of(BudgetKind kind, std::string_view currency) const {
+  if (kind == BudgetKind::tokens) return tokens;
+  if (kind == BudgetKind::requests) return requests;
+  const Amount nanos = kind == BudgetKind::credits ? credit_nanos : cost_nanos;
+  if (nanos == 0 || cost_currency == currency) return nanos;
+  if (!exchange.rates) return 0;
+  const auto rate = exchange.rates->find(cost_currency, currency, exchange.at);
+  if (!rate) return 0;
+  const auto converted = currency::convert(nanos, *rate, Rounding::up);
+  return converted ? *converted : std::numeric_limits<Amount>::max();  // fits nowhere
+}
+
+Amount Actual::of(BudgetKind kind, std::string_view currency) const {
+  if (kind == BudgetKind::tokens) return tokens;
+  if (kind == BudgetKind::requests) return requests;
+  if (cost_nanos == 0 || cost_currency == currency) return cost_nanos;
+  return currency::convert_pinned({cost_nanos, cost_currency}, currency, rates, Rounding::half_even)
+      .value_or(0);
+}
 
 Fit Need::fit(BudgetKind kind) const {
   if (kind == BudgetKind::tokens) return tokens_fit;
@@ -124,6 +151,7 @@ void Book::hear(LocalAccount account, const StoreWord& word) {
   Counter& counter = body.counters[at];
   counter.used = word.used;
   counter.free += word.granted;
+  counter.hear_limit(word.limit);
   counter.leased_elsewhere = word.leased_elsewhere;
   counter.held_elsewhere = word.held_elsewhere;
   if (first && counter.limit) {  // what was crossed before this engine knew of it was told before
@@ -163,17 +191,20 @@ HoldAnswer Book::hold(LocalAccount account, const HoldCall& call) {
     answer.what = HoldAnswer::What::unknown_budgets;
     return answer;
   }
+  const auto wanted_of = [&call](const Counter& counter) {
+    return call.need.of(counter.kind, counter.key->currency);
+  };
   Counter* lacking = nullptr;
   for (const std::uint32_t at : places) {  // all are checked, then all are taken
     Counter& counter = body.counters[at];
-    const Amount wanted = call.need.of(counter.kind);
+    const Amount wanted = wanted_of(counter);
     if (!counter.blocking || counter.fits_lease(wanted)) continue;
     const bool may_cap = call.need.fit(counter.kind) == Fit::may_cap && *counter.limit > 0;
     if (call.ask == Ask::first) {
       answer.shorts.push_back(short_of(counter, wanted));
     } else if (may_cap && counter.may_be_capped()) {
       answer.held.capped = true;
-    } else if (lacking == nullptr || lacking->fits_limit(call.need.of(lacking->kind))) {
+    } else if (lacking == nullptr || lacking->fits_limit(wanted_of(*lacking))) {
       lacking = &counter;  // a limit that is reached goes before a lease that is not to be had
     }
   }
@@ -191,7 +222,7 @@ HoldAnswer Book::hold(LocalAccount account, const HoldCall& call) {
   answer.held.terms = body.terms;
   for (const std::uint32_t at : places) {
     Counter& counter = body.counters[at];
-    Amount amount = call.need.of(counter.kind);
+    Amount amount = wanted_of(counter);
     if (counter.blocking) amount = std::min(amount, counter.free);
     HeldPart& part = answer.held.parts.emplace_back();  // filled in place: cheaper than a copy
     part.slot = at;
@@ -238,7 +269,7 @@ void Book::release(const Held& held) {
 namespace {
 
 void note_crossed(Counter& counter, Crossings& crossed) {
-  if (!counter.limit || counter.shadow) return;
+  if (!counter.limit || counter.shadow || counter.kind == BudgetKind::credits) return;
   const Amount used = counter.used_view();
   if (used >= counter.approaching_at) {
     crossed.crossed_approaching |= !std::exchange(counter.told_approaching, true);
@@ -256,7 +287,7 @@ SettledBudgets Book::settle(const Held& held, const Actual& actual) {
   const base::SpinGuard lock(entry.lock);
   for (const HeldPart& part : held.parts) {
     Counter& counter = entry.body->counters[part.slot];
-    const Amount counted = actual.of(counter.kind);
+    const Amount counted = actual.of(counter.kind, counter.key->currency);
     const Amount gives = counter.settle(part, counted);
     SettledPart& given = settled.parts.emplace_back();
     given.key = counter.key.get();
@@ -347,6 +378,7 @@ void Book::applied(std::span<const AppliedPart> sums, std::span<const StoreWord>
     const std::uint32_t at = entry.body ? entry.body->find(word.key) : Body::kNowhere;
     if (at == Body::kNowhere) continue;
     entry.body->counters[at].used = word.used;
+    entry.body->counters[at].hear_limit(word.limit);
     entry.body->drop_if_done(at);
   }
 }

@@ -22,6 +22,7 @@
 
 #include "aimeter/limit.h"
 #include "budget/key.h"
+#include "currency/rates.h"
 #include "plans/limits.h"
 
 namespace aimeter::budget {
@@ -29,32 +30,39 @@ namespace aimeter::budget {
 // What an account's holds pin: valid in `limits.valid` and for this catalogue version.
 struct Terms {
   plans::EffectiveLimits limits = {};
+  // The account's wallet, which calls in credits mode touch beside the limits. Its limit is what
+  // was credited, by the store's word.
+  std::optional<plans::ConcreteBudget> wallet = {};
   std::uint64_t catalogue = 0;
 };
 
 // The names that a call touches budgets by.
 struct Names {
   std::string user = {}, api_key = {}, feature = {}, model = {}, session = {};
+  std::optional<BillingMode> mode = {};  // the call's own; empty: the subscription's
 };
+[[nodiscard]] BillingMode mode_of(const Terms& terms, const Names& names);
 
 [[nodiscard]] std::string_view scope_name(BudgetScope scope, const Names& names);
 // The counter of `budget` that a call of these names touches.
 [[nodiscard]] BudgetKey key_of(const Account& account, const plans::ConcreteBudget& budget,
                                std::string_view name);
 
-// Of a Need or an Actual.
-template <class Amounts>
-[[nodiscard]] Amount amount_of(const Amounts& amounts, BudgetKind kind) {
-  if (kind == BudgetKind::tokens) return amounts.tokens;
-  return kind == BudgetKind::requests ? amounts.requests : amounts.cost_nanos;
-}
+// How the currency of a price becomes that of a budget.
+struct Exchange {
+  std::shared_ptr<const currency::Rates> rates = {};  // null: there are none
+  Instant at = {};
+};
 
 enum class Fit : std::uint8_t { strict, may_cap };  // may_cap: a learned estimate
 struct Need {
   Amount tokens = 0, cost_nanos = 0, requests = 1;
   std::string cost_currency = "usd";
   Fit tokens_fit = Fit::strict, cost_fit = Fit::strict;
-  [[nodiscard]] Amount of(BudgetKind kind) const { return amount_of(*this, kind); }
+  Amount credit_nanos = 0;  // of a wallet, in cost_currency: the most that it can cost
+  Exchange exchange = {};
+  // Rounded up into the budget's currency; without a rate 0: the caller refuses the call.
+  [[nodiscard]] Amount of(BudgetKind kind, std::string_view currency) const;
   [[nodiscard]] Fit fit(BudgetKind kind) const;
 };
 
@@ -128,11 +136,15 @@ struct StoreWord {
   Amount used = 0;     // all engines
   Amount granted = 0;  // added to the lease
   Amount leased_elsewhere = 0, held_elsewhere = 0;
+  std::optional<Amount> limit = {};  // of a wallet: what was credited
 };
 
 struct Actual {
   Amount tokens = 0, cost_nanos = 0, requests = 1;
-  [[nodiscard]] Amount of(BudgetKind kind) const { return amount_of(*this, kind); }
+  std::string cost_currency = "usd";
+  std::vector<currency::PinnedRate> rates = {};
+  // Half-even into the budget's currency; without a rate 0: its settlement is provisional.
+  [[nodiscard]] Amount of(BudgetKind kind, std::string_view currency) const;
 };
 // One budget of a settlement: what the lease gives up and what is counted.
 struct SettledPart {

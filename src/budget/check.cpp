@@ -65,7 +65,12 @@ std::shared_ptr<const Refusal> Book::Body::refusal(const Counter& counter, Amoun
   why->first = first;
   const Amount limit = counter.limit.value_or(0);
   const Amount held = counter.held + counter.held_elsewhere;
-  if (counter.kind == BudgetKind::cost) {
+  if (counter.kind == BudgetKind::credits) {
+    why->resets_at.reset();
+    why->balance = money_of(limit - counter.used_view(), counter.key->currency);
+    why->required = money_of(need, counter.key->currency);
+    why->held_cost = money_of(held, counter.key->currency);
+  } else if (counter.kind == BudgetKind::cost) {
     why->limit_cost = money_of(limit, counter.key->currency);
     why->used_cost = money_of(counter.used_view(), counter.key->currency);
     why->held_cost = money_of(held, counter.key->currency);
@@ -80,7 +85,7 @@ std::shared_ptr<const Refusal> Book::Body::refusal(const Counter& counter, Amoun
 }
 
 void Book::Body::refuse(Counter& counter, const Need& need, HoldAnswer& answer) const {
-  const Amount wanted = need.of(counter.kind);
+  const Amount wanted = need.of(counter.kind, counter.key->currency);
   const bool may_cap = need.fit(counter.kind) == Fit::may_cap && *counter.limit > 0;
   answer.what = HoldAnswer::What::refused;
   answer.fits_limit = counter.fits_limit(wanted);
@@ -103,7 +108,7 @@ LimitCheck Book::Body::check(const Names& names, const Need& requested) const {
     if (at == kNowhere) continue;
     const Counter& counter = counters[at];
     if (!counter.limit) continue;
-    const Amount need = requested.of(counter.kind);
+    const Amount need = requested.of(counter.kind, counter.key->currency);
     check.budgets.push_back(budget_check(counter, need));
     if (counter.shadow) {
       check.would_refuse = check.would_refuse || check.budgets.back().would_refuse;
@@ -119,6 +124,14 @@ LimitCheck Book::Body::check(const Names& names, const Need& requested) const {
     }
   }
   if (spoken != nullptr) speak_of(check, *spoken);
+  if (wallet == kNowhere || mode_of(*terms, names) != BillingMode::credits) return check;
+  const Counter& money = counters[wallet];
+  const Amount need = requested.of(money.kind, money.key->currency);
+  check.budgets.push_back(budget_check(money, need));
+  if (money.blocking && !money.fits_limit(need) && !check.reason) {
+    check.allowed = false;
+    check.reason = refusal(money, need, false);
+  }
   return check;
 }
 

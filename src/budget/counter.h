@@ -49,7 +49,7 @@ struct Counter {
   [[nodiscard]] bool busy() const { return running > 0 || undrained > 0; }
   // What one call must find: a call of 0 tokens still needs a limit that is not reached.
   [[nodiscard]] Amount least(Amount need) const {
-    return kind == BudgetKind::cost ? need : std::max<Amount>(need, 1);
+    return kind == BudgetKind::cost ? need : std::max<Amount>(need, 1);  // an empty wallet: none
   }
   [[nodiscard]] bool fits_lease(Amount need) const {
     return least(need) <= free && !(limit && *limit == 0);
@@ -70,6 +70,10 @@ struct Counter {
   }
   // At `hundredths` of a percent of the limit a call is told that it approaches.
   void set_limit(std::optional<Amount> newest, std::int64_t hundredths);
+  // Of a wallet: what was credited, by the store's word.
+  void hear_limit(std::optional<Amount> word) {
+    if (kind == BudgetKind::credits && blocking && word) limit = word;
+  }
   void note_demand(Amount taken, Instant now);
   [[nodiscard]] Amount demand() const { return std::max(taken_now, taken_before); }
 
@@ -106,7 +110,7 @@ inline void Counter::note_demand(Amount taken, Instant now) {
 inline void Counter::take(Amount amount, Instant now, HeldPart& part) {
   part.epoch = epoch;
   part.held = amount;
-  part.limit = limit;
+  if (kind != BudgetKind::credits) part.limit = limit;  // of a wallet the store knows it
   part.leased = blocking;
   part.shadow = shadow;
   part.would_refuse = shadow && !fits_limit(amount);

@@ -32,7 +32,9 @@ BudgetKey key_of(const Account& account, const plans::ConcreteBudget& budget,
           .name = std::string(name),
           .span = budget.span,
           .plan = budget.plan,
-          .currency = budget.kind == BudgetKind::cost ? budget.currency : std::string()};
+          .currency = budget.kind == BudgetKind::cost || budget.kind == BudgetKind::credits
+                          ? budget.currency
+                          : std::string()};
 }
 
 std::size_t Book::Body::HashName::operator()(std::string_view name) const {
@@ -70,6 +72,12 @@ void Book::Body::search(const AccountName& account, const Names& names, Places& 
       found.push_back(index);
     }
   }
+  if (!terms->wallet || mode_of(*terms, names) != BillingMode::credits) return;
+  if (wallet == kNowhere) {
+    unknown.push_back(key_of(account.account(), *terms->wallet, {}));
+  } else {
+    found.push_back(wallet);
+  }
 }
 
 namespace {
@@ -98,6 +106,7 @@ void Book::Body::connect(std::uint32_t at) {
   Counter& counter = counters[at];
   counter.in_terms = false;
   if (!terms) return;
+  if (counter.kind == BudgetKind::credits) return connect_wallet(at);
   const auto& budgets = terms->limits.budgets;
   for (std::size_t i = 0; i < budgets.size(); ++i) {
     if (!same_counter(*counter.key, budgets[i])) continue;
@@ -111,6 +120,17 @@ void Book::Body::connect(std::uint32_t at) {
       routes[i].named[counter.key->name] = at;
     }
   }
+}
+
+void Book::Body::connect_wallet(std::uint32_t at) {
+  Counter& counter = counters[at];
+  if (!terms->wallet || terms->wallet->currency != counter.key->currency) return;
+  counter.in_terms = true;
+  counter.blocking = terms->wallet->blocking();
+  counter.shadow = false;
+  if (!counter.blocking) counter.limit.reset();
+  if (counter.blocking && !counter.limit) counter.limit = 0;  // until the store has said
+  wallet = at;
 }
 
 void Book::Body::find_plain() {
@@ -130,6 +150,7 @@ void Book::Body::adopt(std::shared_ptr<const Terms> newest) {
   valid = terms->limits.valid;
   catalogue = terms->catalogue;
   routes.assign(terms->limits.budgets.size(), {});
+  wallet = kNowhere;
   for (std::uint32_t at = 0; at < counters.size(); ++at) {
     if (counters[at].key) connect(at);
   }

@@ -45,6 +45,7 @@ struct Book::Body {
   // Never shrinks while the body lives: a hold names its counters by their place.
   boost::container::small_vector<Counter, 2> counters;
   std::vector<Route> routes;  // by budget of the terms
+  std::uint32_t wallet = kNowhere;
 
   [[nodiscard]] bool stale(Instant now, std::uint64_t newest) const {
     return !terms || catalogue != newest || !valid.contains(now);
@@ -56,7 +57,8 @@ struct Book::Body {
   [[nodiscard]] std::span<const std::uint32_t> places_of(const AccountName& account,
                                                          const Names& names, Places& found,
                                                          std::vector<BudgetKey>& unknown) const {
-    if (plain) return {plain_places.data(), plain_places.size()};
+    const bool credits = mode_of(*terms, names) == BillingMode::credits;
+    if (plain && !credits) return {plain_places.data(), plain_places.size()};
     search(account, names, found, unknown);
     return {found.data(), found.size()};
   }
@@ -74,6 +76,7 @@ struct Book::Body {
   [[nodiscard]] std::shared_ptr<const Refusal> refusal(const Counter& counter, Amount need,
                                                        bool first) const;
   void connect(std::uint32_t place);
+  void connect_wallet(std::uint32_t place);
   void find_plain();
 };
 

@@ -18,7 +18,8 @@ struct Options {
 };
 
 std::string amount(const BudgetCheck& budget, std::int64_t value) {
-  if (budget.kind != BudgetKind::cost) return std::to_string(value);
+  if (budget.kind != BudgetKind::cost && budget.kind != BudgetKind::credits)
+    return std::to_string(value);
   return Money{value, budget.currency}.text() + " " + budget.currency;
 }
 

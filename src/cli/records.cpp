@@ -11,8 +11,9 @@ boost::json::value or_null(const std::optional<Instant>& at) {
 }
 
 boost::json::object refusal_object(const Refusal& refusal) {
-  boost::json::object made{
-      {"code", "quota_exceeded"}, {"budget", refusal.budget}, {"scope", refusal.scope}};
+  boost::json::object made{{"code", refusal.balance ? "insufficient_credits" : "quota_exceeded"},
+                           {"budget", refusal.budget},
+                           {"scope", refusal.scope}};
   const auto add = [&](const char* name, const std::optional<Tokens>& tokens,
                        const std::optional<Money>& money) {
     if (tokens) made[name] = tokens->count;
@@ -22,12 +23,15 @@ boost::json::object refusal_object(const Refusal& refusal) {
   add("used", refusal.used, refusal.used_cost);
   add("held", refusal.held, refusal.held_cost);
   add("requested", refusal.requested, refusal.requested_cost);
+  add("balance", {}, refusal.balance);
+  add("required", {}, refusal.required);
   made["resets_at"] = or_null(refusal.resets_at);
   return made;
 }
 
 boost::json::value amount(BudgetKind kind, std::int64_t value, const std::string& currency) {
-  if (kind == BudgetKind::cost) return boost::json::value(Money{value, currency}.text());
+  const bool money = kind == BudgetKind::cost || kind == BudgetKind::credits;
+  if (money) return boost::json::value(Money{value, currency}.text());
   return value;
 }
 
@@ -106,6 +110,7 @@ boost::json::object object_of(const LimitCheck& check) {
         budget.kind, std::max<std::int64_t>(0, limit - budget.used - budget.held), budget.currency);
     one["period_start"] = text_of(budget.period.start);
     one["resets_at"] = text_of(budget.period.end);
+    if (budget.kind == BudgetKind::credits) one["period_start"] = one["resets_at"] = nullptr;
     if (budget.enforcement == Enforcement::shadow) {
       one["enforcement"] = "shadow";
       one["would_refuse"] = budget.would_refuse;

@@ -12,6 +12,7 @@
 
 #include "aimeter/limit.h"
 #include "aimeter/usage.h"
+#include "aimeter/wallet.h"
 
 namespace aimeter::cli {
 
@@ -19,6 +20,9 @@ namespace aimeter::cli {
 [[nodiscard]] std::string flags_of(const UsageRecord& record);  // "estimated late"
 [[nodiscard]] boost::json::object object_of(const LimitCheck& check);
 [[nodiscard]] boost::json::object object_of(const Plan& plan);
+[[nodiscard]] boost::json::object object_of(const Account& account,
+                                            const CreditTransaction& transaction);
+[[nodiscard]] boost::json::object object_of(const CreditLot& lot);
 [[nodiscard]] boost::json::object object_of(const Account& account,
                                             const Subscription& subscription);
 

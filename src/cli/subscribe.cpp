@@ -134,7 +134,7 @@ void add_subscribe(Frame& frame) {
   add_account(subscribing, *options);
   subscribing.add_option("PLAN", options->plan, "The plan's slug")->required();
   options->tenant.add_changing_to(subscribing);
-  subscribing.add_option("--billing-mode", options->mode, "plan (credits: a later version)");
+  subscribing.add_option("--billing-mode", options->mode, "plan or credits (from the wallet)");
   subscribing.add_option("--started-at", options->started_at, "Since when (now)");
   subscribing.add_option("--ends-at", options->ends_at, "Until when (no end)");
   subscribing.add_option("--renews-at", options->renews_at, "For information");

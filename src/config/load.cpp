@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "config/keys.h"
+#include "currency/rates.h"
 
 namespace aimeter::config {
 namespace {
@@ -73,7 +74,6 @@ struct NotYet {
 };
 constexpr NotYet kNotYet[] = {
     {"billing.overage_sync_strategy", "charged overages come with a later version"},
-    {"billing.credit_overdraft_allowed", "credits come with a later version"},
     {"stripe.publishable_key", "it is for web pages; nothing here needs it"},
     {"logging.log_failures", "failed calls are events; the server that logs them comes later"},
     {"features.soft_deletes", "what is referenced is never deleted"}};
@@ -151,12 +151,6 @@ class Loader {
         if (key.path != row.path || key.get(settings_) == key.get(defaults)) continue;
         settings_.warnings.push_back(fmt::format("{} has no effect yet: {}", row.path, row.why));
       }
-    }
-    if (!settings_.billing.currency_rates.empty()) {
-      settings_.warnings.emplace_back(
-          "billing.currency_rates has no effect yet: a call whose price is in another currency "
-          "than "
-          "the account's cost limit is refused");
     }
   }
 
@@ -238,20 +232,33 @@ class Loader {
   }
 
   void walk_rates(const toml::node& node, const std::string& path) {
-    std::map<std::string, std::string> rates;
-    walk_texts(node, path, rates);
-    for (const auto& [pair, rate] : rates) {
-      const bool good_pair = pair.size() == 7 && pair[3] == '_';
-      const std::optional<std::string> price = price_text(Value(rate));
-      if (!good_pair || !price || *price == "0") {
-        complain(bad_input(path + "." + pair, rate,
-                           "a rate above 0 as decimal text under a name such as usd_eur")
-                     .error()
-                     .message);
-        continue;
+    const toml::table* table = node.as_table();
+    if (table == nullptr) return complain(path + ": it must be a table of rates");
+    for (const auto& [name, value] : *table) {
+      const std::string pair(name.str());
+      if (const toml::table* days = value.as_table()) {  // a rate from each day on
+        for (const auto& [day, rate] : *days) take_rate({pair, std::string(day.str())}, rate);
+      } else {
+        take_rate({pair, ""}, value);
       }
-      settings_.billing.currency_rates[pair] = *price;
     }
+  }
+
+  struct RateName {
+    std::string pair = {}, since = {};
+    [[nodiscard]] std::string text() const { return since.empty() ? pair : pair + "@" + since; }
+  };
+  void take_rate(const RateName& name, const toml::node& node) {
+    const auto* text = node.as_string();
+    if (text == nullptr) {
+      return complain(bad_input("billing.currency_rates." + name.text(), text_of(node),
+                                "a rate above 0 as decimal text, in quotes")
+                          .error()
+                          .message);
+    }
+    const auto rate = currency::parse_rate(name.pair, text->get(), name.since);
+    if (!rate) return complain(rate.error().message);
+    settings_.billing.currency_rates[name.text()] = text->get();
   }
 
   void walk_providers(const toml::node& node) {

@@ -223,8 +223,6 @@ TEST(Config, KeysOfALaterVersionAreAcceptedAndSaidWhenTheyAskForSomething) {
   };
   constexpr Row kRows[] = {
       {"[billing]\noverage_sync_strategy = \"immediate\"", "billing.overage_sync_strategy"},
-      {"[billing]\ncredit_overdraft_allowed = true", "billing.credit_overdraft_allowed"},
-      {"[billing.currency_rates]\nusd_eur = \"0.9\"", "billing.currency_rates"},
       {"[stripe]\npublishable_key = \"pk_live_1\"", "stripe.publishable_key"},
       {"[logging]\nlog_failures = false", "logging.log_failures"},
       {"[features]\nsoft_deletes = true", "features.soft_deletes"},

@@ -49,7 +49,8 @@ struct Settings {
     bool credit_overdraft_allowed = false;
     std::string currency = "usd";
     int payment_failure_grace_period_days = 7;
-    std::map<std::string, std::string> currency_rates = {};  // "usd_eur" -> decimal text
+    std::map<std::string, std::string> currency_rates = {};  // "usd_eur", or
+        // "usd_eur@2026-03-01" from that day on -> decimal text
   } billing = {};
   struct Storage {
     std::string url = "sqlite:aimeter.db";

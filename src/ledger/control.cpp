@@ -46,7 +46,7 @@ std::optional<Result<budget::Held>> EngineLedger::serve(const Request& request) 
   if (answer->what == What::held) return begin(std::move(answer->held), request.ask);
   const bool may_fit = answer->worth_waiting || answer->fits_limit;
   if (may_fit && deps_.clock.boot() < request.deadline) return std::nullopt;
-  if (!answer->fits_limit) return std::unexpected(quota_exceeded(answer->refusal));
+  if (!answer->fits_limit) return std::unexpected(refused_by(answer->refusal));
   return fail(Code::unavailable,
               fmt::format("what is left of the {} limit is leased to other engines; retry in {} ms",
                           answer->refusal->budget, options_.heartbeat.count() / 1'000));
@@ -94,6 +94,7 @@ Result<std::shared_ptr<const budget::Terms>> EngineLedger::read_terms(const Acco
   auto terms = std::make_shared<budget::Terms>();
   terms->limits = plans::effective_limits(state.contract, options_.limits, at);
   terms->catalogue = state.catalogue;
+  terms->wallet = wallet_of(state);
   return terms;
 }
 
@@ -108,7 +109,9 @@ Status EngineLedger::learn(budget::LocalAccount local, const std::vector<budget:
   const std::scoped_lock lock(lane_);
   AIMETER_TRY(const std::vector<store::BudgetState> states, deps_.store.budget_states(keys));
   for (const store::BudgetState& state : states) {
-    book_.hear(local, {.key = state.key, .used = state.used});
+    budget::StoreWord word{.key = state.key, .used = state.used};
+    if (store::is_wallet(state.key)) word.limit = state.credited;
+    book_.hear(local, word);
   }
   return {};
 }
@@ -148,7 +151,8 @@ Status EngineLedger::lease(budget::LocalAccount local, const std::vector<budget:
                        .used = grant.used,
                        .granted = grant.granted,
                        .leased_elsewhere = grant.leased_elsewhere,
-                       .held_elsewhere = grant.held_elsewhere});
+                       .held_elsewhere = grant.held_elsewhere,
+                       .limit = grant.limit});
   }
   return {};
 }
@@ -205,6 +209,7 @@ void EngineLedger::heartbeat() {
   give_back(book_.take_back(recalled_));
   give_back(book_.take_idle(deps_.clock.now(), kIdleLease));
   if (pulse->holds_due && clock_is_good()) expire_holds();
+  if (pulse->credits_due && clock_is_good()) expire_credits();
   housekeeping(pulse->store_now);
 }
 

@@ -173,7 +173,7 @@ Result<EngineLedger::Ended> EngineLedger::end_detached(Result<KeyEntry> entry,
   const budget::Actual actual = actual_of(settlement);
   budget::SettledParts parts;
   for (store::BudgetPart& part : settlement.budgets) {
-    part.actual = actual.of(part.key.kind);
+    part.actual = actual.of(part.key.kind, part.key.currency);
     parts.push_back({.key = &part.key, .actual = part.actual});
   }
   const budget::Crossings crossed = book_.count_detached(local, {parts.data(), parts.size()});

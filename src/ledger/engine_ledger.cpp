@@ -22,16 +22,27 @@ budget::Names names_of(const store::Settlement& settlement) {
           .api_key = settlement.api_key,
           .feature = settlement.feature,
           .model = settlement.provider + "/" + settlement.model,
-          .session = settlement.session};
+          .session = settlement.session,
+          .mode = settlement.pins.mode};
 }
 
 budget::Actual actual_of(const store::Settlement& settlement) {
   return {.tokens = settlement.usage.total_tokens.count,
           .cost_nanos = settlement.total_cost.nanos,
-          .requests = 1};
+          .requests = 1,
+          .cost_currency = settlement.total_cost.currency,
+          .rates = settlement.pins.rates};
 }
 
-Error quota_exceeded(const std::shared_ptr<const Refusal>& refusal) {
+Error refused_by(const std::shared_ptr<const Refusal>& refusal) {
+  if (refusal->balance) {
+    return {
+        Code::insufficient_credits,
+        fmt::format("credits: the balance of {} {} does not have the {} that this call may cost",
+                    refusal->balance->text(), refusal->balance->currency,
+                    refusal->required ? refusal->required->text() : ""),
+        refusal};
+  }
   std::string limit = refusal->limit_cost ? refusal->limit_cost->text() : "";
   if (refusal->limit) limit = std::to_string(refusal->limit->count);
   return {Code::quota_exceeded,
@@ -301,7 +312,7 @@ Status EngineLedger::name_budgets(const budget::Names& names, store::Settlement&
   for (const plans::ConcreteBudget& budget : terms->limits.budgets) {
     store::BudgetPart part{
         .key = budget::key_of(settlement.account, budget, budget::scope_name(budget.scope, names)),
-        .actual = actual.of(budget.kind),
+        .actual = actual.of(budget.kind, budget.currency),
         .limit = budget.limit,
         .blocking = budget.blocking(),
         .shadow = budget.limit && budget.enforcement == Enforcement::shadow};
@@ -309,6 +320,11 @@ Status EngineLedger::name_budgets(const budget::Names& names, store::Settlement&
     if (std::ranges::none_of(settlement.budgets, same)) {
       settlement.budgets.push_back(std::move(part));
     }
+  }
+  if (terms->wallet && budget::mode_of(*terms, names) == BillingMode::credits) {
+    settlement.budgets.push_back({.key = budget::key_of(settlement.account, *terms->wallet, {}),
+                                  .actual = actual.of(BudgetKind::credits, terms->wallet->currency),
+                                  .blocking = terms->wallet->blocking()});
   }
   return {};
 }
@@ -412,7 +428,13 @@ bool EngineLedger::write_round() {
 Result<LimitCheck> EngineLedger::check(const Account& account, const budget::Names& names,
                                        const budget::Need& requested) {
   AIMETER_CHECK_OK(make_ready(account, names, deps_.clock.now()));
-  return book_.check(book_.local(account), names, requested);
+  const budget::LocalAccount local = book_.local(account);
+  const auto terms = book_.terms(local);
+  if (terms && terms->wallet && budget::mode_of(*terms, names) == BillingMode::credits) {
+    // A top-up elsewhere is no change of the catalogue: nothing but the store tells of it.
+    AIMETER_CHECK_OK(learn(local, {budget::key_of(account, *terms->wallet, {})}));
+  }
+  return book_.check(local, names, requested);
 }
 
 std::shared_ptr<const budget::Terms> EngineLedger::past_terms(budget::LocalAccount account,
@@ -448,9 +470,15 @@ Result<std::shared_ptr<const budget::Terms>> EngineLedger::terms(const Account& 
 }
 
 Result<store::Changed> EngineLedger::change(const store::Change& change) {
-  const std::scoped_lock lock(lane_);
-  AIMETER_TRY(const store::Changed changed, deps_.store.change(change));
-  catalogue_.store(changed.catalogue);
+  free_wallet(change.body);
+  store::Changed changed;
+  {
+    const std::scoped_lock lock(lane_);
+    AIMETER_TRY(changed, deps_.store.change(change));
+    catalogue_.store(changed.catalogue);
+    hear_wallet(changed);
+  }
+  if (!changed.repeated) tell_credits(changed.credits);
   return changed;
 }
 

@@ -27,7 +27,8 @@ namespace aimeter::ledger {
 
 [[nodiscard]] budget::Names names_of(const store::Settlement& settlement);
 [[nodiscard]] budget::Actual actual_of(const store::Settlement& settlement);
-[[nodiscard]] Error quota_exceeded(const std::shared_ptr<const Refusal>& refusal);
+// quota_exceeded, or insufficient_credits where the wallet refuses.
+[[nodiscard]] Error refused_by(const std::shared_ptr<const Refusal>& refusal);
 
 class EngineLedger final : public Ledger {
  public:
@@ -133,6 +134,14 @@ class EngineLedger final : public Ledger {
   [[nodiscard]] Status read_hold_keys();
   void rotate_hold_keys(Instant store_now);
   void expire_holds();
+
+  // ---- wallets.cpp
+  [[nodiscard]] plans::ConcreteBudget wallet_of(const store::AccountState& state) const;
+  void expire_credits();
+  void tell_credits(const std::vector<store::CreditMove>& moves);
+  // What is free here of a wallet goes back before something else is taken from it.
+  void free_wallet(const store::ChangeBody& body);
+  void hear_wallet(const store::Changed& changed);
 
   // ---- open.cpp
   [[nodiscard]] Status prepare_folder();

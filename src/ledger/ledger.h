@@ -44,6 +44,10 @@ struct Options {
   plans::LimitOptions limits = {};
   plans::WithoutSubscription without_subscription = plans::WithoutSubscription::allow;
   budget::BookOptions book = {};
+  struct Wallets {
+    std::string currency = "usd";  // of a wallet that is made
+    bool overdraft = false;        // a balance below zero refuses no call
+  } wallets = {};
 };
 
 struct Deps {
@@ -59,6 +63,7 @@ struct Sinks {
   std::function<void(const store::Orphan&)> orphan = {};
   std::function<void(const store::EndedHold&)> expired = {};  // a detached hold, of any engine
   std::function<void(std::uint64_t catalogue)> catalogue_changed = {};
+  std::function<void(const store::CreditMove&)> credits = {};  // committed, by this engine
 };
 
 struct HoldAsk {
@@ -100,7 +105,8 @@ class Ledger {
                                                             Sinks sinks);
   virtual ~Ledger() = default;  // stops, drains what it can, closes the engine
 
-  // Waits up to hold_wait. Errors: quota_exceeded (with Refusal), failed_precondition (no
+  // Waits up to hold_wait. Errors: quota_exceeded, insufficient_credits (with Refusal),
+  // failed_precondition (no
   // subscription, and the operator says refuse), unavailable (no lease to be had, journal full or
   // failed, forked, clock off): nothing is held.
   [[nodiscard]] virtual Result<budget::Held> hold(const HoldAsk& ask) = 0;

@@ -137,6 +137,7 @@ Status EngineLedger::apply_batch() {
   applied_.advance(applied.last);
   if (options_.durability == Durability::store) run_done(applied.last);
   tell_odd(batch_, applied);
+  tell_credits(applied.credits);
   batch_.clear();
   const base::Lock lock(trouble_mutex_);
   store_trouble_.reset();
@@ -177,7 +178,10 @@ void EngineLedger::count_applied(std::span<const store::Settlement> batch,
                      *state.limit + state.over_hold + state.late + state.fallen);
     }
 #endif
-    words.push_back({.key = state.key, .used = state.used});
+    budget::StoreWord& word = words.emplace_back();
+    word.key = state.key;
+    word.used = state.used;
+    if (store::is_wallet(state.key)) word.limit = state.credited;
   }
   book_.applied(parts, words);
 }

@@ -89,6 +89,20 @@ std::uint64_t content_of(std::int64_t row, const Usage& usage, const Money& cost
   return first;
 }
 
+bool is_money(const store::BudgetPart& part) {
+  return part.key.kind == BudgetKind::cost || part.key.kind == BudgetKind::credits;
+}
+
+// So much of a budget's part was counted by a usage and its adjustments.
+std::int64_t counted_in(std::span<const store::Settlement> settlements,
+                        const store::BudgetKey& key) {
+  std::int64_t sum = 0;
+  for (const store::Settlement& one : settlements) {
+    for (const store::BudgetPart& part : one.budgets) sum += part.key == key ? part.actual : 0;
+  }
+  return sum;
+}
+
 store::BudgetPart counted(const store::BudgetPart& of_usage, const Usage& usage,
                           const Money& cost) {
   store::BudgetPart part = of_usage;
@@ -96,7 +110,7 @@ store::BudgetPart counted(const store::BudgetPart& of_usage, const Usage& usage,
   part.actual = 0;
   part.would_refuse = false;
   if (part.key.kind == BudgetKind::tokens) part.actual = usage.total_tokens.count;
-  if (part.key.kind == BudgetKind::cost && part.key.currency == cost.currency) {
+  if (is_money(part) && part.key.currency == cost.currency) {
     part.actual = cost.nanos;
   }
   return part;
@@ -122,6 +136,43 @@ Result<std::vector<UsageRecord>> Core::adjustments_of(const Account& account, In
   return found;
 }
 
+// In another currency than the price's a correction counts what the corrected cost comes to, less
+// what was counted so far: all of them together are rounded once. A rate that nobody had before
+// counts the whole cost.
+Status Core::count_converted(const store::Settlement& original, store::Settlement& adjustment) {
+  const std::string& from = adjustment.total_cost.currency;
+  const auto foreign = [&](const store::BudgetPart& part) {
+    return is_money(part) && part.key.currency != from;
+  };
+  if (std::ranges::none_of(adjustment.budgets, foreign)) return {};
+  AIMETER_TRY(const std::vector<UsageRecord> before,
+              adjustments_of(original.account, original.occurred_at, adjustment.adjusts));
+  Money total{original.total_cost.nanos + adjustment.total_cost.nanos, from};
+  std::vector<store::Settlement> earlier{original};
+  for (const UsageRecord& one : before) {
+    total.nanos += one.total_cost.nanos;
+    AIMETER_TRY(store::Settlement found, settlement(original.account.tenant, one.id));
+    earlier.push_back(std::move(found));
+  }
+  std::vector<currency::PinnedRate>& pinned = adjustment.pins.rates;
+  for (store::BudgetPart& part : adjustment.budgets) {
+    if (!foreign(part)) continue;
+    const std::string& to = part.key.currency;
+    const auto same = [&](const currency::PinnedRate& one) {
+      return one.from == from && one.to == to;
+    };
+    if (std::ranges::none_of(pinned, same)) {
+      const auto rate =
+          options_.rates ? options_.rates->find(from, to, original.occurred_at) : std::nullopt;
+      if (!rate) continue;
+      pinned.push_back({from, to, *rate});
+    }
+    const auto after = currency::convert_pinned(total, to, pinned, Rounding::half_even);
+    if (after) part.actual = *after - counted_in(earlier, part.key);
+  }
+  return {};
+}
+
 Result<Settled> Core::adjust_by(const store::Settlement& original, std::int64_t row,
                                 Difference difference) {
   store::Settlement settlement = original;
@@ -143,6 +194,7 @@ Result<Settled> Core::adjust_by(const store::Settlement& original, std::int64_t 
   for (store::BudgetPart& part : settlement.budgets) {
     part = counted(part, settlement.usage, settlement.total_cost);
   }
+  AIMETER_CHECK_OK(count_converted(original, settlement));
   if (!difference.key.empty()) {
     settlement.key = store::KeyRef{
         .key = store::key_of(original.account.tenant.text, difference.kind, difference.key),

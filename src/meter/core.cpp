@@ -52,9 +52,11 @@ Result<LimitCheck> Core::check_limit(const Account& account, const Estimate& req
   AIMETER_CHECK_OK(usable());
   AIMETER_CHECK_OK(check_billable(account.billable));
   budget::Need need{.tokens = 1, .cost_nanos = 1};  // nothing asked for: whether any call fits
+  need.credit_nanos = 1;
+  need.exchange = {.rates = options_.rates, .at = deps_.clock.now()};
   if (requested.tokens) need.tokens = requested.tokens->count;
   if (requested.cost) {
-    need.cost_nanos = requested.cost->nanos;
+    need.cost_nanos = need.credit_nanos = requested.cost->nanos;
     need.cost_currency = requested.cost->currency;
   }
   return deps_.ledger.check(account, {}, need);

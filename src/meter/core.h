@@ -105,6 +105,8 @@ class Core final : public MeterCore {
   struct Difference;
   [[nodiscard]] Result<Settled> adjust_by(const store::Settlement& original, std::int64_t row,
                                           Difference difference);
+  [[nodiscard]] Status count_converted(const store::Settlement& original,
+                                       store::Settlement& adjustment);
   struct Repriced;
   [[nodiscard]] Result<Repriced> reprice_row(const UsageRecord& row, Run run);
   void hold(const std::shared_ptr<RunningCall>& running, HoldDone done);
@@ -134,10 +136,17 @@ class Core final : public MeterCore {
 [[nodiscard]] Status check_billable(const Billable& who);
 [[nodiscard]] Status check_feature(std::string_view name, FeatureNames how);
 // What a settlement takes from the terms of its hold.
-void pin_terms(store::Settlement& settlement, const budget::Terms& terms);
+void pin_terms(store::Settlement& settlement, const budget::Terms& terms,
+               std::optional<BillingMode> mode = std::nullopt);  // mode: the call's own
+// The rates that convert the settlement's cost for its budgets, those that it has already kept. A
+// budget that has none counts nothing, and the settlement is provisional.
+void pin_rates(store::Settlement& settlement, const budget::Terms& terms,
+               const currency::Rates* rates);
 void set_price(store::Settlement& settlement, Priced price);
-// What this version does not bill: credits, charged overage, limits in a currency without a rate.
-[[nodiscard]] Status check_billed(const budget::Terms& terms, const Guess& guess);
+// What cannot be billed: charged overage (a later version), a model without a price or a price
+// without a rate where an account has a cost limit or pays with credits.
+[[nodiscard]] Status check_billed(const budget::Terms& terms, const Guess& guess,
+                                  std::optional<BillingMode> mode = std::nullopt);
 [[nodiscard]] std::unexpected<Error> comes_later(std::string_view what);
 
 }  // namespace aimeter::meter

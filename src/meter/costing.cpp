@@ -43,7 +43,7 @@ Result<CostGuess> cost_of_manual(const GuessFrom& from, const CallInfo& info, co
 }
 
 void take_cost(budget::Need& need, const CostGuess& cost, budget::Fit fit) {
-  need.cost_nanos = cost.nanos;
+  need.cost_nanos = need.credit_nanos = cost.nanos;
   need.cost_currency = cost.currency;
   need.cost_fit = fit;
 }
@@ -77,8 +77,10 @@ Guess learned_guess(const GuessFrom& from, const Call& call, const CallInfo& inf
   guess.need.tokens_fit = budget::Fit::may_cap;
   CostGuess cost = dearest(from, info, guess.need.tokens);
   guess.priceable = cost.priceable;
+  const std::int64_t most = cost.nanos;
   if (learned && cost.priceable) cost.nanos = std::min(cost.nanos, learned->cost_nanos);
   take_cost(guess.need, cost, budget::Fit::may_cap);
+  guess.need.credit_nanos = most;  // a wallet holds the dearest that it can become
   return guess;
 }
 
@@ -111,10 +113,11 @@ Result<Guess> guess(const GuessFrom& from, const Call& call, const CallInfo& inf
     if (call.expected.cost) guess.source = "given";
   }
   if (call.expected.cost) {
-    guess.need.cost_nanos = call.expected.cost->nanos;
+    guess.need.cost_nanos = guess.need.credit_nanos = call.expected.cost->nanos;
     guess.need.cost_currency = call.expected.cost->currency;
     guess.need.cost_fit = budget::Fit::strict;
   }
+  guess.need.exchange = {.rates = from.options.rates, .at = from.pin.at};
   return guess;
 }
 

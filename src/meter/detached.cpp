@@ -38,9 +38,12 @@ Status RunningCall::begin_detaching() {
 
 ledger::HoldClaim RunningCall::claim() const {
   ledger::HoldClaim claim = prepared_.ask.expected;
-  if (held_.terms) pin_terms(claim, *held_.terms);
   const HeldAmounts held = held_amounts();
   claim.total_cost = {held.cost_nanos, held.currency};
+  if (held_.terms) {
+    pin_terms(claim, *held_.terms, prepared_.call.billing_mode);
+    pin_rates(claim, *held_.terms, core().options().rates.get());
+  }
   if (prepared_.call.manual_usage) {
     claim.usage = normalised(*prepared_.call.manual_usage);
     claim.flags |= store::kUsageManual;

@@ -46,9 +46,11 @@ void Facts::settled(const Settled& settled, const ledger::SettleOutcome& outcome
 }
 
 void Facts::refused(const Account& account, const Error& error) {
-  if (error.code != Code::quota_exceeded || !error.refusal) return;
+  const bool by_budget =
+      error.code == Code::quota_exceeded || error.code == Code::insufficient_credits;
+  if (!by_budget || !error.refusal) return;
   if (events_.wanted<CallRefused>()) events_.publish(CallRefused{account, error});
-  if (!error.refusal->first) return;
+  if (!error.refusal->first || error.code != Code::quota_exceeded) return;
   if (events_.wanted<LimitReached>())
     events_.publish(LimitReached{account, check_of(error.refusal)});
 }
@@ -75,6 +77,15 @@ void Facts::orphan(const store::Orphan& orphan) {
 
 void Facts::expired(const store::EndedHold& hold) {
   events_.publish(HoldExpired{hold.account, hold_id(hold.hold)});
+}
+
+void Facts::credits(const store::CreditMove& move) {
+  const auto& [account, transaction] = move;
+  if (transaction.is_credit() && events_.wanted<CreditsAdded>()) {
+    events_.publish(CreditsAdded{account, transaction});
+  } else if (transaction.is_debit() && events_.wanted<CreditsDeducted>()) {
+    events_.publish(CreditsDeducted{account, transaction});
+  }
 }
 
 std::string hold_id(const base::Key16& hold) {

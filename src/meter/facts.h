@@ -28,6 +28,7 @@ class Facts {
   void odd(const store::Settlement& settlement, const store::Outcome& outcome);
   void orphan(const store::Orphan& orphan);
   void expired(const store::EndedHold& hold);
+  void credits(const store::CreditMove& move);
   [[nodiscard]] Events& events() { return events_; }
 
  private:

@@ -7,10 +7,12 @@
 // What an operator chooses about calls.
 #pragma once
 
+#include <memory>
 #include <string>
 
 #include "aimeter/pricing.h"
 #include "aimeter/time.h"
+#include "currency/rates.h"
 #include "store/follow.h"
 
 namespace aimeter::meter {
@@ -21,6 +23,8 @@ enum class Metadata : unsigned char { sanitized, as_given };
 struct Options {
   std::string default_provider = "openai";
   std::string currency = "usd";
+  std::shared_ptr<const currency::Rates> rates = {};  // null: none
+  bool overdraft = false;                             // a balance below zero refuses no call
   UnknownModel unknown_model = UnknownModel::provisional;
   FeatureNames feature_names = FeatureNames::checked;
   Metadata metadata = Metadata::sanitized;

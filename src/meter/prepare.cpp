@@ -39,7 +39,8 @@ ledger::HoldAsk ask_of(const Call& call, const Account& account,
                .api_key = call.api_key,
                .feature = call.feature,
                .model = prepared.info.provider + "/" + prepared.info.model,
-               .session = call.session};
+               .session = call.session,
+               .mode = call.billing_mode};
   ask.estimate_source = prepared.guess.source;
   store::Settlement& expected = ask.expected;
   expected.occurred_at = prepared.pin.at;
@@ -91,7 +92,8 @@ Result<Account> account_of(const TenantId& tenant, const std::optional<Billable>
               "expected one of billable(), for_tenant() and for_user()");
 }
 
-void pin_terms(store::Settlement& settlement, const budget::Terms& terms) {
+void pin_terms(store::Settlement& settlement, const budget::Terms& terms,
+               std::optional<BillingMode> mode) {
   const plans::EffectiveLimits& limits = terms.limits;
   store::Pins& pins = settlement.pins;
   if (!limits.budgets.empty()) pins.period = limits.budgets.front().span;
@@ -99,6 +101,7 @@ void pin_terms(store::Settlement& settlement, const budget::Terms& terms) {
     pins.subscription = limits.subscription->id;
     pins.mode = limits.subscription->billing_mode;
   }
+  if (mode) pins.mode = *mode;
   if (limits.plan) {
     pins.plan = limits.plan->id;
     pins.plan_version = limits.plan->version;
@@ -119,32 +122,74 @@ void set_price(store::Settlement& settlement, Priced price) {
   settlement.usage = halved(std::move(settlement.usage));
 }
 
-Status check_billed(const budget::Terms& terms, const Guess& guess) {
-  const auto& subscription = terms.limits.subscription;
-  if (subscription && subscription->billing_mode == BillingMode::credits)
-    return comes_later("billing_mode \"credits\"");
+namespace {
+
+// A budget of money that a call is held against: the model must have a price, the price a rate.
+Status check_payable(const plans::ConcreteBudget& money, std::string_view what,
+                     const Guess& guess) {
+  if (!guess.priceable) {
+    return fail(Code::failed_precondition,
+                fmt::format("model: has no price, and the account has {}; expected a model of the "
+                            "price book, a price in the configuration, or pricing.unknown_model = "
+                            "\"default_price\"",
+                            what));
+  }
+  const budget::Need& need = guess.need;
+  if (money.currency == need.cost_currency) return {};
+  const budget::Exchange& exchange = need.exchange;
+  if (exchange.rates && exchange.rates->find(need.cost_currency, money.currency, exchange.at)) {
+    return {};
+  }
+  return fail(Code::failed_precondition,
+              fmt::format("currency: the price is in {}, the account has {} in {}, and there is no "
+                          "rate",
+                          need.cost_currency, what, money.currency));
+}
+
+}  // namespace
+
+void pin_rates(store::Settlement& settlement, const budget::Terms& terms,
+               const currency::Rates* rates) {
+  const std::string& from = settlement.total_cost.currency;
+  const auto pin = [&](const std::string& to, bool needed) {
+    if (to == from) return;
+    std::vector<currency::PinnedRate>& pinned = settlement.pins.rates;
+    const auto same = [&](const currency::PinnedRate& one) {
+      return one.from == from && one.to == to;
+    };
+    if (std::ranges::any_of(pinned, same)) return;
+    const auto rate =
+        rates != nullptr ? rates->find(from, to, settlement.occurred_at) : std::nullopt;
+    if (rate) {
+      pinned.push_back({from, to, *rate});
+    } else if (needed && settlement.total_cost.nanos != 0) {
+      settlement.flags |= store::kProvisional;
+    }
+  };
+  for (const plans::ConcreteBudget& one : terms.limits.budgets) {
+    if (one.kind == BudgetKind::cost) pin(one.currency, one.limit.has_value());
+  }
+  if (terms.wallet && settlement.pins.mode == BillingMode::credits) {
+    pin(terms.wallet->currency, true);
+  }
+}
+
+Status check_billed(const budget::Terms& terms, const Guess& guess,
+                    std::optional<BillingMode> mode) {
+  const BillingMode billed = budget::mode_of(terms, {.mode = mode});
+  if (billed == BillingMode::credits && terms.wallet) {
+    AIMETER_CHECK_OK(check_payable(*terms.wallet, "a wallet", guess));
+  }
   for (const plans::ConcreteBudget& one : terms.limits.budgets) {
     if (one.overage == OverageBehavior::charge && one.limit)
       return comes_later("overage_behavior \"charge\"");
     if (one.kind != BudgetKind::cost || !one.blocking()) continue;
-    if (!guess.priceable) {
-      return fail(Code::failed_precondition,
-                  "model: has no price, and the account has a cost limit; expected a model of the "
-                  "price book, a price in the configuration, or pricing.unknown_model = "
-                  "\"default_price\"");
-    }
-    if (one.currency != guess.need.cost_currency) {
-      return fail(Code::failed_precondition,
-                  fmt::format("currency: the price is in {}, the account's cost limit in {}, and "
-                              "there is no rate",
-                              guess.need.cost_currency, one.currency));
-    }
+    AIMETER_CHECK_OK(check_payable(one, "a cost limit", guess));
   }
   return {};
 }
 
 Status Core::check_names(const Call& call) const {
-  if (call.billing_mode == BillingMode::credits) return comes_later("billing_mode \"credits\"");
   if (!call.user.empty()) AIMETER_CHECK_OK(base::check_id("user", call.user));
   AIMETER_CHECK_OK(check_feature(call.feature, options_.feature_names));
   if (!call.manual_usage) return {};

@@ -11,6 +11,7 @@ namespace {
 using meter::Core;
 
 constexpr int kTooManyRequests = 429;  // RFC 6585 section 4
+constexpr int kPaymentRequired = 402;  // of a wallet
 
 // "12.5" as "12.50": the reference shows money with two decimals at least.
 std::string two_decimals(std::string text) {
@@ -20,7 +21,10 @@ std::string two_decimals(std::string text) {
   return text;
 }
 
+bool by_wallet(const LimitCheck& check) { return check.reason && check.reason->balance; }
+
 std::string message_of(const LimitCheck& check) {
+  if (by_wallet(check)) return "The credits of this account are used up.";
   std::string message = "The limit of this period is used up.";
   if (check.reason && check.reason->resets_at)
     message = "The " + check.reason->budget + " limit is used up until " +
@@ -36,7 +40,8 @@ std::string json_body(const LimitCheck& check) {
       check.remaining_tokens ? std::to_string(check.remaining_tokens->count) : "null";
   const std::string cost =
       check.remaining_cost ? quoted(two_decimals(check.remaining_cost->text())) : "null";
-  return "{\"error\": \"quota_exceeded\", \"message\": " + quoted(message_of(check)) +
+  const std::string error = by_wallet(check) ? "insufficient_credits" : "quota_exceeded";
+  return "{\"error\": \"" + error + "\", \"message\": " + quoted(message_of(check)) +
          ", \"remaining_tokens\": " + tokens + ", \"remaining_cost\": " + cost +
          ", \"usage_percentage\": " + check.usage_percentage.text() + "}";
 }
@@ -52,7 +57,7 @@ Result<std::optional<Account>> account_of_request(Core& core, const Context& con
 
 void refuse(Admission& admission, const LimitCheck& check, const Context& context) {
   admission.admitted = false;
-  admission.status = kTooManyRequests;
+  admission.status = by_wallet(check) ? kPaymentRequired : kTooManyRequests;
   admission.content_type = context.expects_json ? "application/json" : "text/plain; charset=utf-8";
   admission.body = context.expects_json ? json_body(check) : message_of(check);
   admission.headers = quota_headers(check);

@@ -111,6 +111,8 @@ Result<Core::Incoming> Core::incoming(const TenantId& tenant, const UsageRecord&
   incoming.guess.need.tokens = settlement.usage.total_tokens.count;
   incoming.guess.need.cost_nanos = settlement.total_cost.nanos;
   incoming.guess.need.cost_currency = settlement.total_cost.currency;
+  incoming.guess.need.credit_nanos = settlement.total_cost.nanos;
+  incoming.guess.need.exchange = {.rates = options_.rates, .at = at};
   incoming.guess.priceable = (settlement.flags & store::kProvisional) == 0;
   return incoming;
 }
@@ -143,6 +145,7 @@ Result<Core::Written> Core::write_held(Incoming incoming) {
     return std::unexpected(billed.error());
   }
   pin_terms(settlement, *held->terms);
+  pin_rates(settlement, *held->terms, options_.rates.get());
   Written written{.settled = {.record = store::record_of(settlement, 0)}};
   AIMETER_TRY(written.outcome,
               deps_.ledger.settle(*std::move(held), std::move(incoming.settlement)));
@@ -160,6 +163,7 @@ Result<Core::Written> Core::write(Incoming incoming, const RecordOptions& option
     AIMETER_TRY(const std::shared_ptr<const budget::Terms> terms,
                 deps_.ledger.terms(settlement.account, settlement.occurred_at));
     pin_terms(settlement, *terms);
+    pin_rates(settlement, *terms, options_.rates.get());
     written = Written{.settled = {.record = store::record_of(settlement, 0)}};
     AIMETER_TRY(ledger::Ledger::Recorded recorded,
                 deps_.ledger.record(incoming.names, std::move(settlement)));

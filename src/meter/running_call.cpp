@@ -36,7 +36,8 @@ Status RunningCall::holds(Result<budget::Held> held) {
   }
   held_ = *std::move(held);
   holding_ = true;
-  return check_billed(*held_.terms, prepared_.guess);  // refused: the hold goes with this call
+  return check_billed(*held_.terms, prepared_.guess,
+                      prepared_.call.billing_mode);  // refused: the hold goes with this call
 }
 
 Result<Answered> RunningCall::read(int http_status, std::string_view body) const {
@@ -84,7 +85,10 @@ RunningCall::Outcome RunningCall::outcome_of(Answered answered) {
   set_price(settlement, priced(prepared_.pin, info, settlement.usage, held_amounts()));
   if (is_repeat()) settlement.flags |= store::kDuplicate;
   if (held_.would_refuse()) settlement.flags |= store::kWouldRefuse;
-  if (held_.terms) pin_terms(settlement, *held_.terms);
+  if (held_.terms) {
+    pin_terms(settlement, *held_.terms, prepared_.call.billing_mode);
+    pin_rates(settlement, *held_.terms, core().options().rates.get());
+  }
   std::string meta = std::exchange(settlement.meta, {});
   outcome.record = store::record_of(settlement, 0);
   outcome.record.meta = prepared_.meta;

@@ -73,8 +73,6 @@ Result<Subscription> TenantView::subscribe(Subscription subscription) const {
   if (!plan.is_active)
     return fail(Code::failed_precondition,
                 fmt::format("plan: \"{}\" takes no new subscriptions", plan.slug));
-  if (subscription.billing_mode == BillingMode::credits)
-    return meter::comes_later("billing_mode \"credits\"");
   AIMETER_CHECK_OK(check_sold(plan));
   AIMETER_TRY(
       const store::AccountState state,

@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::size_t kNumberBytesMax = 10;  // a varint of 64 bits
 constexpr std::size_t kTokenBytes = 16;
+constexpr std::size_t kRateBytesMax = 80;  // two currencies and a decimal
 
 // Token counts of a Usage in the order of their bits. Stored: append only.
 constexpr std::array kCounts = {
@@ -38,7 +39,9 @@ constexpr unsigned kUsageBits = kUnitsBit + 1;
 constexpr std::uint8_t kOwnAccount = 1, kHasLimit = 2, kBlocking = 4, kShadow = 8,
                        kWouldRefuseHere = 16, kCounted = 32, kPartBitsAll = 63;
 // Bits of a settlement's optional ends.
-constexpr std::uint8_t kHasKey = 1, kCapped = 2, kOptionalAll = 3;
+constexpr std::uint8_t kHasKey = 1, kCapped = 2, kHasRates = 4, kOptionalAll = 7;
+// A settlement with rates is of version 2; all others are as version 1 wrote them.
+constexpr std::uint8_t kVersionWithRates = 2;
 
 static_assert(static_cast<int>(UsageSource::missing) == 0 &&
                   static_cast<int>(UsageSource::estimated) == 3,
@@ -105,6 +108,20 @@ void put_pins(ByteWriter& out, const Pins& pins) {
   out.put_signed(pins.estimate_tokens);
   out.put_signed(pins.estimate_cost_nanos);
   out.put_unsigned(pins.catalogue);
+}
+
+void put_rates(ByteWriter& out, const std::vector<currency::PinnedRate>& rates) {
+  if (rates.empty()) return;
+  out.put_unsigned(rates.size());
+  for (const currency::PinnedRate& rate : rates) {
+    out.put_text(rate.from);
+    out.put_text(rate.to);
+    out.put_text(rate.rate.text());
+  }
+}
+
+std::uint8_t version_of(const Settlement& s) {
+  return s.pins.rates.empty() ? kCodecVersion : kVersionWithRates;
 }
 
 void put_usage(ByteWriter& out, const Usage& usage) {
@@ -211,6 +228,24 @@ Pins take_pins(ByteReader& in) {
   return pins;
 }
 
+std::vector<currency::PinnedRate> take_rates(ByteReader& in) {
+  std::vector<currency::PinnedRate> rates;
+  const std::uint64_t count = in.number("rates");
+  if (count == 0) in.fail("rates", "is 0");
+  for (std::uint64_t i = 0; i < count && !in.failed(); ++i) {
+    currency::PinnedRate rate{.from = in.text("rate from"), .to = in.text("rate to")};
+    const std::string text = in.text("rate");
+    const Result<Decimal> value = Decimal::parse("rate", text);
+    if (!value || value->text() != text) {
+      in.fail("rate", "is no number");
+      break;
+    }
+    rate.rate = *value;
+    rates.push_back(std::move(rate));
+  }
+  return rates;
+}
+
 void take_units(ByteReader& in, std::map<std::string, std::int64_t>& units) {
   const std::uint64_t count = in.number("units");
   if (count == 0) in.fail("units", "is 0");
@@ -242,12 +277,13 @@ Usage take_usage(ByteReader& in) {
   return usage;
 }
 
-void check_version(ByteReader& in) {
+std::uint8_t take_version(ByteReader& in, std::uint8_t newest) {
   const std::uint8_t version = in.byte("version");
-  if (version != kCodecVersion && !in.failed()) {
-    in.fail("version", fmt::format("is {}, this program knows version {}{}", version, kCodecVersion,
-                                   version > kCodecVersion ? ": written by a newer one" : ""));
+  if ((version < kCodecVersion || version > newest) && !in.failed()) {
+    in.fail("version", fmt::format("is {}, this program knows version {}{}", version, newest,
+                                   version > newest ? ": written by a newer one" : ""));
   }
+  return version;
 }
 
 std::unexpected<Error> damaged(std::string_view what, const ByteReader& in) {
@@ -275,7 +311,7 @@ std::size_t usage_bytes_max(const Usage& usage) {
 std::string encode(const Settlement& s) {
   ByteWriter out(encoded_bytes_max(s));
   out.put_fixed64(s.seq);
-  out.put_byte(kCodecVersion);
+  out.put_byte(version_of(s));
   out.put_unsigned(s.hold);
   out.put_unsigned(s.hold_engine);
   out.put_unsigned(s.epoch);
@@ -285,8 +321,10 @@ std::string encode(const Settlement& s) {
   for (const auto* text : {&s.user, &s.provider, &s.model, &s.feature, &s.api_key, &s.session}) {
     out.put_text(*text);
   }
-  out.put_byte(static_cast<std::uint8_t>((s.key ? kHasKey : 0) | (s.pins.capped ? kCapped : 0)));
+  out.put_byte(static_cast<std::uint8_t>((s.key ? kHasKey : 0) | (s.pins.capped ? kCapped : 0) |
+                                         (s.pins.rates.empty() ? 0 : kHasRates)));
   put_pins(out, s.pins);
+  put_rates(out, s.pins.rates);
   put_parts(out, s.budgets, s.account);
   put_usage(out, s.usage);
   for (const Money* cost : {&s.input_cost, &s.output_cost, &s.total_cost}) put_money(out, *cost);
@@ -305,7 +343,7 @@ Result<Settlement> decode_settlement(std::string_view bytes) {
   ByteReader in(bytes);
   Settlement s;
   s.seq = in.fixed64("seq");
-  check_version(in);
+  const std::uint8_t version = take_version(in, kVersionWithRates);
   s.hold = in.number("hold");
   s.hold_engine = in.number("hold engine");
   s.epoch = in.number32("epoch");
@@ -316,8 +354,12 @@ Result<Settlement> decode_settlement(std::string_view bytes) {
     *text = in.text("name");
   }
   const std::uint8_t optional = in.choice(kOptionalAll, "optional bits");
+  if (((optional & kHasRates) != 0) != (version == kVersionWithRates)) {
+    in.fail("optional bits", "are not those of the version");
+  }
   s.pins = take_pins(in);
   s.pins.capped = (optional & kCapped) != 0;
+  if ((optional & kHasRates) != 0) s.pins.rates = take_rates(in);
   s.budgets = take_parts(in, s.account);
   s.usage = take_usage(in);
   for (Money* cost : {&s.input_cost, &s.output_cost, &s.total_cost}) *cost = take_money(in, "cost");
@@ -353,7 +395,7 @@ std::string encode(const Begin& begin) {
 Result<Begin> decode_begin(std::string_view bytes) {
   ByteReader in(bytes);
   Begin begin;
-  check_version(in);
+  (void)take_version(in, kCodecVersion);
   begin.hold = in.number("hold");
   begin.epoch = in.number32("epoch");
   begin.opened_at = instant(in.signed_number("opened at"));
@@ -382,7 +424,9 @@ std::size_t encoded_bytes_max(const Settlement& s) {
     size += 3 + account_bytes(part.key.account) + text_bytes(part.key.name) +
             text_bytes(part.key.currency) + 6 * kNumberBytesMax;
   }
-  return size + usage_bytes_max(s.usage);
+  // At a hold nobody knows how many of its budgets' currencies will need a rate.
+  const std::size_t rates = std::max(s.pins.rates.size(), s.budgets.size());
+  return size + rates * kRateBytesMax + usage_bytes_max(s.usage);
 }
 
 }  // namespace aimeter::store

@@ -290,7 +290,7 @@ TEST(Codec, ASettlementOfANewerVersionIsNamed) {
   std::string bytes = encode(full());
   bytes[8] = 9;
   EXPECT_THAT(decode_settlement(bytes).error().message,
-              HasSubstr("settlement: version at byte 9: is 9, this program knows version 1"));
+              HasSubstr("settlement: version at byte 9: is 9, this program knows version 2"));
 }
 
 template <class Value>

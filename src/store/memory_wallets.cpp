@@ -75,15 +75,17 @@ std::vector<CreditMove> expire_wallet(State& state, const BudgetKey& key, Instan
 }
 
 Amount given_back_for(const State& state, const CreditTransaction& debit) {
-  Amount sum = 0;
+  Amount refunds = 0, corrections = 0;
   for (const auto& [id, row] : state.credits) {
     const CreditTransaction& one = row.transaction;
-    const bool refund = one.cause == CreditCause::refund && one.refers_to == debit.id;
-    const bool correction = one.cause == CreditCause::correction && debit.usage_id != 0 &&
-                            one.refers_to == debit.usage_id;
-    if (refund || correction) sum += one.is_credit() ? one.amount.nanos : -one.amount.nanos;
+    const Amount change = one.is_credit() ? one.amount.nanos : -one.amount.nanos;
+    if (one.cause == CreditCause::refund && one.refers_to == debit.id) refunds += change;
+    if (one.cause == CreditCause::correction && debit.usage_id != 0 &&
+        one.refers_to == debit.usage_id) {
+      corrections += change;
+    }
   }
-  return sum;
+  return refunds + std::max<Amount>(0, corrections);
 }
 
 bool is_of(const WalletFilter& filter, const Account& account) {

@@ -21,6 +21,7 @@
 #include "aimeter/usage.h"
 #include "base/hash.h"
 #include "budget/key.h"
+#include "currency/rates.h"
 
 namespace aimeter::store {
 
@@ -56,6 +57,9 @@ struct Pins {                // fixed at the hold, travel with it
   Amount estimate_tokens = 0, estimate_cost_nanos = 0;
   bool capped = false;
   std::uint64_t catalogue = 0;
+  // What converted total_cost into the currencies of its budgets. Both amounts are stored: the
+  // budget's is its `actual`.
+  std::vector<currency::PinnedRate> rates = {};
   friend bool operator==(const Pins&, const Pins&) = default;
 };
 

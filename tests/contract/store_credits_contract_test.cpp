@@ -458,6 +458,24 @@ TEST_P(CreditsContract, ExpiryGoesInSlices) {
   EXPECT_FALSE(second.more);
 }
 
+TEST_P(CreditsContract, TheRatesOfASettlementAreStoredWithBothAmounts) {
+  Feeder engine(store());
+  change(AddCredits{.account = acme_, .amount = {1'000, "eur"}});
+  Settlement call = paid_call(wallet_key(acme_, "eur"), 92);
+  call.total_cost = usd(100);
+  call.pins.rates = {{"usd", "eur", Decimal::parse_or_die("0.92")}};
+  engine.apply({call, paid_call(wallet_key(acme_, "eur"), 8)});
+  const auto row = store().settlement(row_id(engine.ref.engine, 1), acme_.tenant);
+  ASSERT_TRUE(row && *row);
+  EXPECT_EQ((*row)->pins.rates, call.pins.rates);
+  EXPECT_EQ((*row)->pins.mode, BillingMode::credits);
+  EXPECT_EQ((*row)->total_cost, usd(100));
+  EXPECT_EQ((*row)->budgets.back().actual, 92);
+  EXPECT_TRUE(
+      (*store().settlement(row_id(engine.ref.engine, 2), acme_.tenant))->pins.rates.empty());
+  EXPECT_EQ(wallet(acme_).balance(), (Money{900, "eur"}));
+}
+
 // ---- Reads.
 
 TEST_P(CreditsContract, TransactionsArePagedBothWaysAndStayInTheirTenant) {

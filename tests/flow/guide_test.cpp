@@ -1,5 +1,4 @@
 // The multi-tenancy guide as one long day of a host application, step by step, on every store.
-// Left out: its credit lines (wallets come with a later version).
 #include <gtest/gtest.h>
 
 #include <boost/asio/co_spawn.hpp>
@@ -342,6 +341,31 @@ class Guide {
     EXPECT_TRUE(guard.headers(*nobody).empty());
   }
 
+  void credits() {
+    const Wallet wallet = engine_->tenant("8").wallet({"user", "42"});
+    const auto by_credits = [&] {
+      return engine_->meter()
+          .for_user("42")
+          .for_tenant("8")
+          .billable({"user", "42"})
+          .billing_mode(BillingMode::credits);
+    };
+    const auto poor = by_credits().call([] { return host::chat(); });
+    ASSERT_FALSE(poor);
+    EXPECT_EQ(http_status(poor.error()), 402);
+    ASSERT_TRUE(poor.error().refusal && poor.error().refusal->balance);
+    EXPECT_EQ(poor.error().refusal->balance->nanos, 0);
+    EXPECT_GT(poor.error().refusal->required->nanos, 0);
+    EXPECT_TRUE(wallet.add_credits(
+        100_usd,
+        {.reason = "top-up", .meta = {{"payment_id", "pay_123"}}, .idempotency_key = "pay_123"}));
+    const auto paid =
+        by_credits().using_provider("openai", "gpt-4o-mini").call([] { return host::chat(); });
+    ASSERT_TRUE(paid) << paid.error().message;
+    EXPECT_EQ(wallet.balance()->text(), "99.9999865");
+    EXPECT_TRUE(wallet.transactions()->back().is_debit());
+  }
+
   void erasing_and_throwing_listeners() {
     EXPECT_EQ(*engine_->tenant("7").erase_user("42"), 4);
     const Listener thrower = engine_->events().on<UsageRecorded>(
@@ -375,6 +399,7 @@ void run_guide(const std::string& dsn) {
       {"hold and settle", &Guide::hold_and_settle},
       {"coroutines", &Guide::coroutines},
       {"middleware", &Guide::middleware},
+      {"credits", &Guide::credits},
       {"erasing, listeners", &Guide::erasing_and_throwing_listeners},
   };
   for (const auto& [name, step] : steps) {

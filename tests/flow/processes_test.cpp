@@ -20,6 +20,7 @@
 #include "drivers/storage/sqlite/connection.h"
 #include "ledger/recovery.h"
 #include "store/bound.h"
+#include "tests/flow/pay.h"
 #include "tests/flow/program.h"
 
 namespace aimeter::flow {
@@ -393,6 +394,10 @@ int main(int argc, char** argv) {
   }
   if (argc == 4 && std::strcmp(argv[1], "--spend-until-killed") == 0) {
     return flow::spend_until_killed(argv[2], number(3));
+  }
+  if (argc == 5 && std::strcmp(argv[1], "--pay") == 0) {
+    const bool overdraft = std::strcmp(argv[4], "overdraft") == 0;
+    return aimeter::flow::pay_all(argv[2], std::strtoull(argv[3], nullptr, 10), overdraft);
   }
   testing::InitGoogleMock(&argc, argv);
   return RUN_ALL_TESTS();

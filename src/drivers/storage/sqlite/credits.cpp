@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "drivers/storage/sqlite/catalogue_json.h"
 #include "drivers/storage/sqlite/purses.h"
 #include "drivers/storage/sqlite/rows.h"
@@ -176,13 +178,16 @@ Result<Changed> done(Connection& connection, const Change& change, store::Credit
 }
 
 Result<Amount> given_back_for(Connection& connection, const CreditTransaction& debit) {
-  AIMETER_TRY(
-      const auto sum,
-      find_integer(connection,
-                   "SELECT sum(amount_nanos) FROM ai_credit_transactions WHERE (cause = 6"
-                   " AND ref = ?1) OR (cause = 4 AND ref = ?2)",
-                   debit.id, debit.usage_id != 0 ? std::optional(debit.usage_id) : std::nullopt));
-  return sum.value_or(0);
+  const auto sum_of = [&](CreditCause cause, std::int64_t ref) {
+    return find_integer(connection,
+                        "SELECT sum(amount_nanos) FROM ai_credit_transactions WHERE ref = ?1 AND"
+                        " cause = ?2",
+                        ref, static_cast<int>(cause));
+  };
+  AIMETER_TRY(const auto refunds, sum_of(CreditCause::refund, debit.id));
+  if (debit.usage_id == 0) return refunds.value_or(0);
+  AIMETER_TRY(const auto corrections, sum_of(CreditCause::correction, debit.usage_id));
+  return refunds.value_or(0) + std::max<Amount>(0, corrections.value_or(0));
 }
 
 }  // namespace

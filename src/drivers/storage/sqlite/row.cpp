@@ -9,6 +9,9 @@ namespace {
 
 using store::Settlement;
 
+// A bit beside the mode in pins: rates follow. Stored.
+constexpr std::uint64_t kWithRates = 1U << 8;
+
 // Bits of the first number of `extra`. Stored: they keep their meaning.
 enum Has : std::uint64_t {
   kHold = 1U << 0,
@@ -153,7 +156,15 @@ void write_pins(std::string& out, const Settlement& settlement,
   writer.integer(pins.subscription);
   writer.integer(pins.plan);
   writer.integer(pins.plan_version);
-  writer.number(static_cast<std::uint64_t>(pins.mode));
+  writer.number(static_cast<std::uint64_t>(pins.mode) | (pins.rates.empty() ? 0U : kWithRates));
+  if (!pins.rates.empty()) {
+    writer.number(pins.rates.size());
+    for (const currency::PinnedRate& rate : pins.rates) {
+      writer.text(rate.from);
+      writer.text(rate.to);
+      writer.text(rate.rate.text());
+    }
+  }
   for (const std::string* text : {&pins.plan_slug, &pins.price_version, &pins.price_model,
                                   &pins.tenant_found_by, &pins.estimate_source}) {
     writer.text(*text);
@@ -173,7 +184,18 @@ bool read_pins(std::string_view bytes, store::Pins& pins, std::vector<PinnedBudg
   pins.subscription = reader.integer();
   pins.plan = reader.integer();
   pins.plan_version = reader.integer();
-  pins.mode = static_cast<BillingMode>(reader.number());
+  const std::uint64_t mode = reader.number();
+  pins.mode = static_cast<BillingMode>(mode & (kWithRates - 1));
+  pins.rates.clear();
+  const std::uint64_t rates = (mode & kWithRates) != 0 ? reader.number() : 0;
+  for (std::uint64_t i = 0; i < rates && !reader.failed(); ++i) {
+    currency::PinnedRate& rate = pins.rates.emplace_back();
+    rate.from = reader.text();
+    rate.to = reader.text();
+    const Result<Decimal> value = Decimal::parse("rate", reader.text());
+    if (!value) return false;
+    rate.rate = *value;
+  }
   for (std::string* text : {&pins.plan_slug, &pins.price_version, &pins.price_model,
                             &pins.tenant_found_by, &pins.estimate_source}) {
     *text = reader.text();

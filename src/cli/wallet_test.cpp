@@ -1,0 +1,133 @@
+// aimeter wallet, as an operator types it.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <boost/json.hpp>
+#include <filesystem>
+#include <sstream>
+
+#include "cli/console.h"
+#include "cli/run.h"
+
+namespace aimeter::cli {
+namespace {
+
+using ::testing::HasSubstr;
+
+struct Seen {
+  int exit = 0;
+  std::string out, err;
+  [[nodiscard]] boost::json::value json() const {
+    boost::system::error_code bad;
+    const boost::json::value value = boost::json::parse(out, bad);
+    EXPECT_FALSE(bad) << out << err;
+    return value;
+  }
+};
+
+class WalletCommand : public ::testing::Test {
+ protected:
+  WalletCommand() {
+    std::string name = ::testing::TempDir() + "aimeter-XXXXXX";
+    folder_ = mkdtemp(name.data());
+  }
+  ~WalletCommand() override {
+    std::error_code ignored;
+    std::filesystem::remove_all(folder_, ignored);
+  }
+  [[nodiscard]] Seen type(std::vector<std::string> arguments) const {
+    arguments.insert(arguments.begin(), "wallet");
+    for (const std::string& each :
+         {"--store=sqlite:" + folder_ + "/usage.db", std::string("--json"), std::string("--yes")}) {
+      arguments.push_back(each);
+    }
+    std::istringstream in;
+    std::ostringstream out, err;
+    Console console({.in = &in, .out = &out, .err = &err});
+    const int exit = run(arguments, console);
+    return {exit, out.str(), err.str()};
+  }
+  std::string folder_;
+};
+
+TEST_F(WalletCommand, CreditsComeGoAndComeBack) {
+  const Seen added = type(
+      {"add", "user", "42", "100", "--tenant=acme", "--key=pay_123", "--meta=payment_id=pay_123"});
+  ASSERT_EQ(added.exit, 0) << added.err;
+  const auto first = added.json();
+  EXPECT_EQ(first.at("direction"), "credit");
+  EXPECT_EQ(first.at("cause"), "top_up");
+  EXPECT_EQ(first.at("amount"), "100");
+  EXPECT_EQ(first.at("balance_after"), "100");
+  EXPECT_EQ(first.at("currency"), "usd");
+  EXPECT_EQ(first.at("reason"), "top-up");
+  EXPECT_EQ(first.at("meta").at("payment_id"), "pay_123");
+  EXPECT_EQ(first.at("tenant"), "acme");
+  EXPECT_TRUE(first.at("usage_id").is_null());
+
+  const Seen again = type({"add", "user", "42", "100", "--tenant=acme", "--key=pay_123"});
+  EXPECT_EQ(again.exit, 0);
+  EXPECT_EQ(again.json().at("id"), first.at("id"));
+  const Seen other = type({"add", "user", "42", "99", "--tenant=acme", "--key=pay_123"});
+  EXPECT_EQ(other.exit, 1);
+  EXPECT_THAT(other.out + other.err, HasSubstr("idempotency_key"));
+
+  const Seen taken = type({"deduct", "user", "42", "2.5", "--tenant=acme", "--reason=chargeback"});
+  ASSERT_EQ(taken.exit, 0) << taken.err;
+  EXPECT_EQ(taken.json().at("direction"), "debit");
+  EXPECT_EQ(taken.json().at("balance_after"), "97.5");
+  const std::string debit = std::to_string(taken.json().at("id").as_int64());
+  const Seen much = type({"deduct", "user", "42", "97.500000001", "--tenant=acme"});
+  EXPECT_EQ(much.exit, 1);
+  EXPECT_THAT(much.out + much.err, HasSubstr("97.5 usd"));
+
+  EXPECT_EQ(
+      type({"refund", "user", "42", debit, "--tenant=acme", "--amount=1"}).json().at("amount"),
+      "1");
+  EXPECT_EQ(type({"refund", "user", "42", debit, "--tenant=acme"}).json().at("amount"), "1.5");
+  EXPECT_EQ(type({"refund", "user", "42", debit, "--tenant=acme"}).exit, 1);
+  EXPECT_EQ(type({"refund", "user", "42", debit, "--tenant=zeta"}).exit, 1) << "another tenant's";
+
+  const auto list = type({"transactions", "user", "42", "--tenant=acme"}).json().as_array();
+  ASSERT_EQ(list.size(), 4U);
+  EXPECT_EQ(list[0].at("cause"), "refund") << "newest first";
+  EXPECT_EQ(list[0].at("refers_to"), debit);
+  EXPECT_EQ(list[0].at("balance_after"), "100");
+  const std::string second = std::to_string(list[1].at("id").as_int64());
+  EXPECT_EQ(type({"transactions", "user", "42", "--tenant=acme", "--after=" + second, "--limit=1"})
+                .json()
+                .as_array()
+                .at(0)
+                .at("id"),
+            list[2].at("id"));
+}
+
+TEST_F(WalletCommand, ABalanceShowsItsLotsAndAListItsWallets) {
+  EXPECT_EQ(type({"balance", "user", "42", "--tenant=acme"}).json().at("balance"), "0");
+  EXPECT_EQ(type({"add", "user", "42", "3", "--tenant=acme"}).exit, 0);
+  const Seen granted =
+      type({"grant", "user", "42", "5", "--tenant=acme", "--expires=2999-01-01", "--priority=10"});
+  ASSERT_EQ(granted.exit, 0) << granted.err;
+  EXPECT_EQ(granted.json().at("cause"), "grant");
+  EXPECT_EQ(type({"add", "team", "9", "1", "--tenant=zeta"}).exit, 0);
+  const auto balance = type({"balance", "user", "42", "--tenant=acme"}).json();
+  EXPECT_EQ(balance.at("balance"), "8");
+  EXPECT_EQ(balance.at("available"), "8");
+  EXPECT_EQ(balance.at("transactions"), 2);
+  const auto& lots = balance.at("lots").as_array();
+  ASSERT_EQ(lots.size(), 2U);
+  EXPECT_EQ(lots[0].at("kind"), "paid");
+  EXPECT_TRUE(lots[0].at("expires_at").is_null());
+  EXPECT_EQ(lots[1].at("kind"), "promotional");
+  EXPECT_EQ(lots[1].at("priority"), 10);
+  EXPECT_EQ(lots[1].at("expires_at"), "2999-01-01T00:00:00Z");
+  EXPECT_EQ(type({"list"}).json().as_array().size(), 2U);
+  const auto of_one = type({"list", "--tenant=zeta"}).json().as_array();
+  ASSERT_EQ(of_one.size(), 1U);
+  EXPECT_EQ(of_one[0].at("billable_type"), "team");
+  EXPECT_EQ(of_one[0].at("balance"), "1");
+}
+
+}  // namespace
+}  // namespace aimeter::cli
