@@ -240,7 +240,9 @@ void add_words(CLI::App& app, Options& options) {
   app.add_option("--currency", options.currency, "Of the wallet (billing.currency)")
       ->type_name("CUR");
   app.add_option("--reason", options.reason, "For the transaction")->type_name("TEXT");
-  app.add_option("--meta", options.meta, "KEY=VALUE, as often as needed")->type_name("KEY=VALUE");
+  app.add_option("--meta", options.meta, "KEY=VALUE, as often as needed")
+      ->type_name("KEY=VALUE")
+      ->allow_extra_args(false);
   app.add_option("--key", options.key, "Idempotency key: moves money once")->type_name("KEY");
 }
 
