@@ -221,8 +221,8 @@ class Driver final : public BillingDriver {
     if (!options_.meter_event.empty()) {
       return fail(Code::in_doubt,
                   fmt::format("stripe: whether meter event {} arrived cannot be looked up; compare "
-                              "the meter's sums, then `aimeter overages resolve {}`",
-                              key_of(batch), batch.id));
+                              "the meter's sums",
+                              key_of(batch)));
     }
     Form query{{"customer", customer},
                {"limit", std::to_string(kPageRows)},
