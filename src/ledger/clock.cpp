@@ -21,7 +21,6 @@ void EngineLedger::watch_clock(const ClockReading& before, Instant store_now) {
                                          offset.most < store_offset_->least - skew);
   store_offset_ = offset;
   if (stepped) {
-    // Engines that live have renewed by the new time before anything is taken from the silent.
     stepped_until_ = settled_from_ = after.boot + options_.lease_ttl;
   }
   wall_offset_us_.store((after.wall.time_since_epoch() - after.boot).count(),

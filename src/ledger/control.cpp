@@ -62,8 +62,11 @@ Result<budget::HoldAnswer> EngineLedger::negotiate(const HoldAsk& ask) {
         book_.hold(local, {ask.names, ask.need, at, catalogue_.load(), mode});
     switch (answer.what) {
       case What::held:
-        if (refuses(answer.held, at)) heartbeat();
-        return answer;
+        if (!refuses(answer.held, at)) return answer;
+        heartbeat();
+        if (!is_lost(answer.held)) return answer;
+        book_.release(answer.held);  // the renewal has told: others have what it was taken from
+        break;
       case What::refused:
         // It fits, and no other engine has any of it: calls of this one were quicker. Again.
         if (!answer.fits_limit || answer.worth_waiting || round + 2 >= kRoundsMax) return answer;
@@ -217,10 +220,8 @@ void EngineLedger::housekeeping(Instant store_now) {
   const Duration boot = deps_.clock.boot();
   if (!applied_history_.empty() && boot - applied_history_.back().at < kHistoryStep) return;
   // Errors here are tried again at the next turn; nothing depends on when this happens.
-  if (boot >= settled_from_ && clock_is_good()) {
-    (void)deps_.store.take_back(store_now - options_.lease_ttl - options_.hold_ttl);
-    rotate_hold_keys(store_now);
-  }
+  (void)take_back_from_silent();
+  if (boot >= settled_from_ && clock_is_good()) rotate_hold_keys(store_now);
   applied_history_.push_back({boot, applied_.passed()});
   while (applied_history_.size() > 1 && boot - applied_history_[1].at >= options_.keep_segments) {
     applied_history_.pop_front();
@@ -228,6 +229,16 @@ void EngineLedger::housekeeping(Instant store_now) {
   const bool old = boot - applied_history_.front().at >= options_.keep_segments;
   if (journal_ == nullptr || !old || !sync_store()) return;
   (void)journal_->drop_segments(applied_history_.front().seq);
+}
+
+Status EngineLedger::take_back_from_silent() {
+  const Duration asked = deps_.clock.boot();
+  AIMETER_TRY(std::vector<store::Lessee> lessees, deps_.store.lessees());
+  std::erase_if(lessees, [this](const store::Lessee& one) { return one.engine == engine_; });
+  const std::vector<store::Lessee> silent =
+      silence_.look(lessees, {.asked = asked, .heard = deps_.clock.boot()});
+  AIMETER_TRY([[maybe_unused]] const int taken, deps_.store.take_back(silent));
+  return {};
 }
 
 // Leases and settlements are committed with relaxed syncing: what was applied an hour ago is safe

@@ -193,14 +193,21 @@ Result<EngineLedger::Ended> EngineLedger::end_detached(Result<KeyEntry> entry,
   }
   ended.outcome.outcome.row = store::row_id(engine_, numbered->seq);
   ended.ticket = numbered->ticket;
-  if (boarded) keys_.leave(key, ended.outcome.outcome.row);
+  if (boarded) ended.boarded = key;
   return ended;
+}
+
+// Whoever waits with the same token is told of a row that is durable.
+void EngineLedger::leave_hold(const Ended& ended, const Status& durable) {
+  if (ended.boarded) keys_.leave(*ended.boarded, durable ? ended.outcome.outcome.row : 0);
 }
 
 Result<DetachedOutcome> EngineLedger::settle_detached(store::Settlement settlement) {
   Result<KeyEntry> entry = keys_.enter(key_ref(settlement));
   AIMETER_TRY(Ended ended, end_detached(std::move(entry), std::move(settlement)));
-  AIMETER_CHECK_OK(wait(ended.ticket));
+  const Status durable = wait(ended.ticket);
+  leave_hold(ended, durable);
+  AIMETER_CHECK_OK(durable);
   return std::move(ended.outcome);
 }
 
@@ -214,11 +221,12 @@ void EngineLedger::settle_detached(store::Settlement settlement, DetachedDone do
       kept->second(std::unexpected(std::move(ended).error()));
       return;
     }
-    when_durable(ended->ticket, [outcome = std::move(ended->outcome), kept](Status status) mutable {
+    when_durable(ended->ticket, [this, ended = *std::move(ended), kept](Status status) mutable {
+      leave_hold(ended, status);
       if (!status) {
         kept->second(std::unexpected(std::move(status).error()));
       } else {
-        kept->second(std::move(outcome));
+        kept->second(std::move(ended.outcome));
       }
     });
   });

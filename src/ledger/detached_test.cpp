@@ -253,12 +253,42 @@ TEST(DetachedHolds, AreReadAgainFromTheJournalBeyondTheTail) {
   world.expect_clean();
 }
 
+// The row that a repeat is told of survives what follows.
+TEST(DetachedHolds, ARepeatIsAnsweredWhenTheFirstSettlementIsDurable) {
+  Detaching world(100);
+  auto ledger = world.engine();
+  const auto detached = world.detach(*ledger, 60).value();
+  const auto claim = ledger->open_token(detached.token).value();
+  std::vector<Result<DetachedOutcome>> told;
+  const auto settle = [&] {
+    store::Settlement settlement = claim;
+    settlement.usage.total_tokens.count = 60;
+    ledger->settle_detached(std::move(settlement), [&](Result<DetachedOutcome> outcome) {
+      told.push_back(std::move(outcome));
+    });
+  };
+  world.workers.hold_back("aim-journal");
+  settle();
+  settle();
+  EXPECT_TRUE(told.empty()) << "neither is on the disk";
+  world.workers.hold_back("");
+  world.workers.run_until_idle();
+  ASSERT_EQ(told.size(), 2U);
+  ASSERT_TRUE(told[0]);
+  ASSERT_TRUE(told[1]);
+  const auto& first = told[0]->first == 0 ? *told[0] : *told[1];
+  const auto& second = told[0]->first == 0 ? *told[1] : *told[0];
+  EXPECT_EQ(second.first, first.outcome.row);
+  ASSERT_TRUE(ledger->drain());
+  EXPECT_EQ(world.tokens().used, 60);
+}
+
 TEST(DetachedHolds, OfAnOldEpochAreCountedLate) {
   Detaching world(100);
   auto ledger = world.engine();
   world.workers.hold_back("aim-project");
   const auto detached = world.detach(*ledger, 60).value();
-  ASSERT_EQ(world.store->take_back(world.clock.now() + Duration(1)).value(), 1);
+  ASSERT_EQ(store::fixture::take_back(*world.store, world.clock.now() + Duration(1)).value(), 1);
   world.pass(std::chrono::seconds(2));  // hears that its leases are gone
   world.workers.hold_back("");
   ASSERT_TRUE(ledger->drain());

@@ -62,7 +62,8 @@ EngineLedger::EngineLedger(const Deps& deps, Options options, Sinks sinks)
                  [this](const store::KeyCursor& after) {
                    return deps_.store.keys_after(after, kKeysAtOnce);
                  }},
-            deps.workers, options_.hold_wait) {}
+            deps.workers, options_.hold_wait),
+      silence_(options_.lease_ttl + options_.hold_ttl) {}
 
 // ---------------------------------------------------------------- holds
 
@@ -85,8 +86,19 @@ std::optional<Error> EngineLedger::refuses(const budget::Held& held, Instant at)
   if (boot.count() >= grant_until_us_.load(std::memory_order_relaxed)) {
     return Error{Code::unavailable, "the store has not been heard of for lease_ttl; retry"};
   }
+  if (is_lost(held)) {
+    return Error{Code::unavailable, "the leases of this engine have ended; retry"};
+  }
   if (is_ahead(at, boot)) return Error{Code::unavailable, "this machine's clock has moved; retry"};
   return std::nullopt;
+}
+
+// Taken from a lease of an epoch that is over.
+bool EngineLedger::is_lost(const budget::Held& held) const {
+  const std::uint32_t epoch = epoch_.load();
+  return std::ranges::any_of(held.parts, [epoch](const budget::HeldPart& part) {
+    return part.leased && part.epoch != epoch;
+  });
 }
 
 Result<budget::Held> EngineLedger::begin(budget::Held held, const HoldAsk& ask) {
@@ -369,13 +381,17 @@ base::Gate& EngineLedger::durable_gate() {
 
 Status EngineLedger::durable(std::uint64_t ticket) const {
   if (journal_ == nullptr) return {};
-  const std::optional<Error> error = journal_->failed();
-  if (!error) return {};
   const bool by_store = options_.durability == Durability::store;
   if (ticket <= (by_store ? applied_.passed() : journal_->last_written())) return {};
   // It may be on the disk: then the next opening records it.
+  if (const std::optional<Error> error = journal_->failed()) {
+    return fail(Code::in_doubt,
+                "the journal failed, the call may not be recorded: " + error->message);
+  }
   return fail(Code::in_doubt,
-              "the journal failed, the call may not be recorded: " + error->message);
+              "the engine closed before the call was " +
+                  std::string(by_store ? "in the store" : "on the disk") +
+                  "; whoever opens the store next records it if it is in the journal");
 }
 
 Status EngineLedger::wait(std::uint64_t ticket) {
@@ -505,7 +521,7 @@ Ledger::Health EngineLedger::health() const {
   const store::Seq newest = tail_.newest();
   health.backlog = newest > applied ? newest - applied : 0;
   budget::Held leased;
-  leased.parts.push_back({.leased = true});
+  leased.parts.push_back({.epoch = epoch_.load(), .leased = true});
   if (const std::optional<Error> why = refuses(leased, deps_.clock.now())) {
     health.granting = false;
     health.why_not = why->message;

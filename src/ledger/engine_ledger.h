@@ -21,6 +21,7 @@
 #include "ledger/keys.h"
 #include "ledger/lane.h"
 #include "ledger/ledger.h"
+#include "ledger/silence.h"
 #include "ledger/tail.h"
 
 namespace aimeter::ledger {
@@ -74,6 +75,7 @@ class EngineLedger final : public Ledger {
   };
   [[nodiscard]] Instant time_of(const HoldAsk& ask) const;  // whose limits: its own, else now
   [[nodiscard]] std::optional<Error> refuses(const budget::Held& held, Instant at) const;
+  [[nodiscard]] bool is_lost(const budget::Held& held) const;
   [[nodiscard]] Result<budget::Held> begin(budget::Held held, const HoldAsk& ask);
   [[nodiscard]] SettleOutcome outcome_of(budget::Crossings crossed, budget::LocalAccount local,
                                          const store::Settlement& settlement) const;
@@ -114,6 +116,7 @@ class EngineLedger final : public Ledger {
   struct Ended {
     DetachedOutcome outcome = {};
     std::uint64_t ticket = 0;
+    std::optional<store::KeyRef> boarded = {};  // is in flight until it is durable
   };
   struct Numbered {
     store::Seq seq = 0;
@@ -129,6 +132,7 @@ class EngineLedger final : public Ledger {
   [[nodiscard]] Result<Moved> move_out(const budget::Held& held, HoldClaim claim);
   [[nodiscard]] Result<KeyEntry> ask_store(const store::KeyRef& key, Result<KeyEntry> entry);
   [[nodiscard]] Result<Ended> end_detached(Result<KeyEntry> entry, store::Settlement settlement);
+  void leave_hold(const Ended& ended, const Status& durable);
   void make_known(const store::Settlement& settlement);
   [[nodiscard]] std::vector<store::HoldKey> hold_keys() const;
   [[nodiscard]] Status read_hold_keys();
@@ -184,6 +188,7 @@ class EngineLedger final : public Ledger {
   void answer_recalls(const std::vector<store::BudgetKey>& recalled);
   void give_back(std::vector<budget::Book::Back> backs);
   void housekeeping(Instant store_now);
+  [[nodiscard]] Status take_back_from_silent();
   [[nodiscard]] Status sync_store();
   // Nothing: it waits for what others leased.
   [[nodiscard]] std::optional<Result<budget::Held>> serve(const Request& request);
@@ -259,7 +264,8 @@ class EngineLedger final : public Ledger {
   };
   std::optional<Offset> store_offset_;
   Duration stepped_until_ = {};  // boot time
-  Duration settled_from_ = {};   // boot time from which living engines have renewed by this clock
+  Duration settled_from_ = {};   // boot time from which the store's clock is believed
+  Silence silence_;
   struct AppliedAt {
     Duration at = {};
     store::Seq seq = 0;

@@ -356,12 +356,46 @@ TEST(Ledger, AfterALostLeaseNothingIsGrantedBeforeTheNewEpochIsRenewed) {
   ASSERT_TRUE(first->drain());
   const store::EngineRef lost = world.store->engines()->at(0).ref;
   world.clock.advance(world.options.lease_ttl + world.options.hold_ttl + std::chrono::seconds(1));
-  ASSERT_EQ(world.store->take_back(world.clock.now()), 1);
+  ASSERT_EQ(store::fixture::take_back(*world.store, world.clock.now()), 1);
   const Instant woke = world.clock.now();
   Result<budget::Held> held = first->hold(ask_of(kAcme, 10));
   ASSERT_TRUE(held) << held.error().message;
   EXPECT_EQ(held->epoch, lost.epoch + 1);
   EXPECT_GE(world.store->engines()->at(0).renewed_at, woke) << "renewed, then granted";
+}
+
+// What closing cannot carry to where its caller wants it is not acknowledged.
+TEST(Ledger, ACallThatIsNotDurableWhenItsEngineClosesIsInDoubt) {
+  const struct {
+    Durability durability;
+    const char *worker, *where;
+  } kRows[] = {{Durability::store, "aim-project", "in the store"},
+               {Durability::journal, "aim-journal", "on the disk"}};
+  for (const auto& row : kRows) {
+    SCOPED_TRACE(row.where);
+    World world;
+    world.subscribe(kAcme, limited(1'000));
+    world.options.durability = row.durability;
+    auto ledger = world.open();
+    Result<budget::Held> held = ledger->hold(ask_of(kAcme, 10));
+    ASSERT_TRUE(held) << held.error().message;
+    world.workers.hold_back(row.worker);
+    std::optional<Result<SettleOutcome>> told;
+    ledger->settle(*std::move(held), store::fixture::call_of(kAcme, 10),
+                   [&](Result<SettleOutcome> outcome) { told = std::move(outcome); });
+    EXPECT_FALSE(told) << "it waits";
+    ledger.reset();
+    ASSERT_TRUE(told) << "nobody is left waiting";
+    ASSERT_FALSE(*told);
+    EXPECT_EQ(told->error().code, Code::in_doubt);
+    EXPECT_THAT(told->error().message, HasSubstr("closed"));
+    EXPECT_THAT(told->error().message, HasSubstr(row.where));
+    EXPECT_EQ(world.state(tokens_of(kAcme)).used, 0);
+    world.workers.hold_back("");
+    ledger = world.open();
+    EXPECT_LE(world.state(tokens_of(kAcme)).used, 10) << "recorded by whoever opens next, once";
+    world.expect_clean();
+  }
 }
 
 TEST(Ledger, ARecordThatADiskHasNoRoomForCountsNowhere) {

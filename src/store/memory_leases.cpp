@@ -230,11 +230,23 @@ Status close_engine(State& state, EngineId engine, Instant now) {
   return {};
 }
 
-int take_back(State& state, Instant silent_since) {
+std::vector<Lessee> lessees(const State& state) {
+  std::vector<Lessee> found;
+  for (const auto& [id, engine] : state.engines) {
+    if (!engine.closed_at && has_lease(state, id)) found.push_back({id, engine.renewed_at});
+  }
+  return found;
+}
+
+int take_back(State& state, std::span<const Lessee> silent) {
   int taken = 0;
-  for (auto& [id, engine] : state.engines) {
-    if (engine.closed_at || engine.renewed_at >= silent_since || !has_lease(state, id)) continue;
-    free_leases_of(state, id);
+  for (const Lessee& one : silent) {
+    const auto at = state.engines.find(one.engine);
+    if (at == state.engines.end()) continue;
+    EngineState& engine = at->second;
+    if (engine.closed_at || engine.renewed_at != one.renewed_at) continue;
+    if (!has_lease(state, one.engine)) continue;
+    free_leases_of(state, one.engine);
     engine.ref.epoch += 1;
     ++taken;
   }

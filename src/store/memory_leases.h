@@ -22,6 +22,7 @@ namespace aimeter::store::memory {
                                   Instant now);
 [[nodiscard]] Status give_back(State& state, EngineRef engine, std::span<const LeaseBack> parts);
 [[nodiscard]] Status close_engine(State& state, EngineId engine, Instant now);
-[[nodiscard]] int take_back(State& state, Instant silent_since);
+[[nodiscard]] std::vector<Lessee> lessees(const State& state);
+[[nodiscard]] int take_back(State& state, std::span<const Lessee> silent);
 
 }  // namespace aimeter::store::memory

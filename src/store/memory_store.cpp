@@ -104,9 +104,14 @@ class MemoryStore final : public Store {
     return memory::close_engine(state_, engine, now());
   }
 
-  Result<int> take_back(Instant silent_since) override {
+  Result<std::vector<Lessee>> lessees() const override {
     const std::lock_guard lock(mutex_);
-    return memory::take_back(state_, silent_since);
+    return memory::lessees(state_);
+  }
+
+  Result<int> take_back(std::span<const Lessee> silent) override {
+    const std::lock_guard lock(mutex_);
+    return memory::take_back(state_, silent);
   }
 
   Result<std::optional<KeySeen>> find_key(const base::Key16& key) override {

@@ -100,6 +100,10 @@ struct LeaseBack {
   BudgetKey key = {};
   Amount amount = 0;
 };
+struct Lessee {  // an engine that is open and leases something
+  EngineId engine = 0;
+  Instant renewed_at = {};
+};
 struct Pulse {
   bool lost = false;   // this epoch is over: grant nothing, take the next
   EngineRef ref = {};  // with the epoch in force
@@ -357,9 +361,9 @@ class Store {
   [[nodiscard]] virtual Status give_back(EngineRef engine, std::span<const LeaseBack> parts) = 0;
   [[nodiscard]] virtual Status close_engine(
       EngineId engine) = 0;  // after its tail was applied: its leases go back
-  // Engines that last renewed before `silent_since` and still lease something: next epoch, their
-  // leases go back. Says how many.
-  [[nodiscard]] virtual Result<int> take_back(Instant silent_since) = 0;
+  // Those that are still as they are named here, lessees that have not renewed since: next epoch,
+  // their leases go back. Says how many. Who has been silent too long is the caller's to know.
+  [[nodiscard]] virtual Result<int> take_back(std::span<const Lessee> silent) = 0;
   [[nodiscard]] virtual Result<std::optional<KeySeen>> find_key(const base::Key16& key) = 0;
   // Every key that was there when the walk began (KeyCursor{}), and some of those that came since.
   [[nodiscard]] virtual Result<KeyPage> keys_after(const KeyCursor& after,
@@ -384,6 +388,7 @@ class Store {
   [[nodiscard]] virtual Result<std::optional<Settlement>> settlement(
       std::int64_t row, const std::optional<TenantId>& tenant) const = 0;
   [[nodiscard]] virtual Result<std::vector<EngineState>> engines() const = 0;
+  [[nodiscard]] virtual Result<std::vector<Lessee>> lessees() const = 0;
   [[nodiscard]] virtual Result<std::uint64_t> catalogue() const = 0;
   [[nodiscard]] virtual Result<base::Key16> store_id() const = 0;
   [[nodiscard]] virtual Result<std::vector<HoldKey>> hold_keys() const = 0;  // newest first

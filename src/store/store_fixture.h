@@ -42,6 +42,13 @@ constexpr Period::Span kFebruary{std::chrono::sys_days(std::chrono::year(2026) /
   return key;
 }
 
+// Takes back from every engine that last renewed before `silent_since`.
+[[nodiscard]] inline Result<int> take_back(Store& store, Instant silent_since) {
+  AIMETER_TRY(std::vector<Lessee> silent, store.lessees());
+  std::erase_if(silent, [&](const Lessee& one) { return one.renewed_at >= silent_since; });
+  return store.take_back(silent);
+}
+
 // A call of `tokens` (half in, half out, the odd one out; 10 nanos each, nothing for so many that
 // their cost has no room) that counts in the account's tokens of March, without hold and limit.
 [[nodiscard]] inline Settlement call_of(const Account& account, Amount tokens) {

@@ -265,7 +265,7 @@ TEST_P(ApplyContract, ALeaseThatWasTakenBackMakesItsSettlementsLate) {
   Feeder engine(store());
   lease(engine, tokens_, 50, 100);
   clock().advance(std::chrono::minutes(11));
-  ASSERT_EQ(store().take_back(clock().now() - std::chrono::minutes(10)), 1);
+  ASSERT_EQ(take_back(store(), clock().now() - std::chrono::minutes(10)), 1);
   engine.apply(held_call_of(acme_, 20, {engine.ref, 20, 100}));
   const BudgetState budget = state(tokens_);
   EXPECT_EQ(budget.used, 20);
@@ -278,7 +278,7 @@ TEST_P(ApplyContract, ASettlementOfAnOldEpochTakesNothingOfTheNewLease) {
   lease(engine, tokens_, 50, 100);
   const EngineRef old = engine.ref;
   clock().advance(std::chrono::minutes(11));
-  ASSERT_EQ(store().take_back(clock().now() - std::chrono::minutes(10)), 1);
+  ASSERT_EQ(take_back(store(), clock().now() - std::chrono::minutes(10)), 1);
   engine.ref = store().renew(old, {})->ref;
   lease(engine, tokens_, 30, 100);
   engine.apply(held_call_of(acme_, 20, {old, 20, 100}));

@@ -195,7 +195,7 @@ TEST_P(LeaseContract, AnOldEpochAndAClosedEngineGetNothing) {
   Feeder engine(store());
   lease(engine, tokens_, 10, 100);
   clock().advance(std::chrono::minutes(11));
-  ASSERT_EQ(store().take_back(clock().now()), 1);
+  ASSERT_EQ(take_back(store(), clock().now()), 1);
   refuse_lease(engine.ref, {ask_of(tokens_, 1, 100)}, Code::failed_precondition, "epoch 1");
   engine.ref = renew(engine).ref;
   EXPECT_EQ(grant(engine, ask_of(tokens_, 1, 100)).granted, 1);
@@ -310,7 +310,7 @@ TEST_P(LeaseContract, AnEngineWhoseEpochIsOverHearsThatItIsLost) {
   lease(engine, tokens_, 10, 100);
   const Instant opened = clock().now();
   clock().advance(std::chrono::minutes(11));
-  ASSERT_EQ(store().take_back(clock().now()), 1);
+  ASSERT_EQ(take_back(store(), clock().now()), 1);
   const Pulse pulse = renew(engine);
   EXPECT_TRUE(pulse.lost);
   EXPECT_EQ(pulse.ref.epoch, 2U);
@@ -408,15 +408,26 @@ TEST_P(LeaseContract, TakesBackFromTheSilentOnly) {
   lease(silent, tokens_, 40, 100);
   lease(loud, tokens_, 10, 100);
   const Instant opened = clock().now();
+  const std::vector<Lessee> both = *store().lessees();
+  ASSERT_EQ(both.size(), 2U) << "the idle one has nothing to take";
+  EXPECT_EQ(both[0].engine, silent.ref.engine);
+  EXPECT_EQ(both[0].renewed_at, opened);
+  EXPECT_EQ(both[1].engine, loud.ref.engine);
   clock().advance(std::chrono::minutes(11));
   renew(loud);
-  EXPECT_EQ(store().take_back(opened), 0) << "renewed just then: not before";
+  EXPECT_EQ(store().lessees()->at(1).renewed_at, clock().now());
+  EXPECT_EQ(store().take_back({}), 0);
   EXPECT_EQ(state(tokens_).leased, 50);
-  EXPECT_EQ(store().take_back(opened + Duration(1)), 1) << "the idle one has nothing to take";
+  EXPECT_EQ(store().take_back(both), 1) << "the other has renewed since it was seen";
   EXPECT_EQ(state(tokens_).leased, 10);
-  EXPECT_EQ(store().take_back(opened + Duration(1)), 0) << "once";
+  EXPECT_EQ(store().take_back(both), 0) << "once";
+  EXPECT_EQ(store().lessees()->size(), 1U);
   EXPECT_TRUE(renew(silent).lost);
   EXPECT_FALSE(renew(loud).lost);
+  const std::vector<Lessee> last = *store().lessees();
+  ASSERT_TRUE(store().close_engine(loud.ref.engine));
+  EXPECT_TRUE(store().lessees()->empty());
+  EXPECT_EQ(store().take_back(last), 0) << "it is closed";
 }
 
 TEST_P(LeaseContract, OpensEnginesWithNewNumbers) {

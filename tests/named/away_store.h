@@ -57,9 +57,13 @@ class AwayStore final : public store::Store {
     AIMETER_CHECK_OK(here());
     return behind_->close_engine(engine);
   }
-  Result<int> take_back(Instant silent_since) override {
+  Result<std::vector<store::Lessee>> lessees() const override {
     AIMETER_CHECK_OK(here());
-    return behind_->take_back(silent_since);
+    return behind_->lessees();
+  }
+  Result<int> take_back(std::span<const store::Lessee> silent) override {
+    AIMETER_CHECK_OK(here());
+    return behind_->take_back(silent);
   }
   Result<std::optional<store::KeySeen>> find_key(const base::Key16& key) override {
     AIMETER_CHECK_OK(here());

@@ -208,7 +208,8 @@ TEST(Named, used_plus_leased_bounded_every_step) {
       } else if (kind == 10) {
         pass(site, std::chrono::seconds(1 + below(5)), {&node});
       } else {
-        ASSERT_TRUE(site.store->take_back(site.clock.now() - std::chrono::seconds(below(30))));
+        ASSERT_TRUE(store::fixture::take_back(*site.store,
+                                              site.clock.now() - std::chrono::seconds(below(30))));
       }
       for (const BudgetState& state : budgets_of(site)) {
         ASSERT_TRUE(store::in_bound(state))

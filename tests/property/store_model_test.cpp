@@ -433,7 +433,7 @@ void World::take(const Step& step) {
       close(step);
       break;
     case Do::take_back:
-      both("take_back", [&](Store& s) { return s.take_back(silent_since()); });
+      both("take_back", [&](Store& s) { return take_back(s, silent_since()); });
       break;
     case Do::pass_time:
       pass_time(step);

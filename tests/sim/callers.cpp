@@ -40,10 +40,24 @@ Callers::Callers(World& world) : world_(world), plans_(first_plans()) {
                account_of("beta", "2")};
 }
 
+// As another process would; empty: the disk of the store does not let it.
+std::optional<store::Changed> Callers::operate(const store::ChangeBody& body) {
+  const auto changed = world_.store->change({body, "operator"});
+  if (changed) {
+    world_.oracle.catalogue_is(changed->catalogue);
+    return *changed;
+  }
+  world_.trace.line("not changed", {{"code", static_cast<std::int64_t>(changed.error().code)}});
+  if (!world_.store_disk_fails()) {
+    world_.oracle.fail("a change is refused: " + changed.error().message);
+  }
+  return std::nullopt;
+}
+
 void Callers::put(const Plan& plan) {
+  const auto put = operate(store::PutPlan{plan});
+  if (!put) return;
   Plan& known = *std::ranges::find(plans_, plan.slug, &Plan::slug);
-  const auto put = world_.store->change({store::PutPlan{plan}, "operator"});
-  if (!put) return world_.oracle.fail("a plan is refused: " + put.error().message);
   known = plan;
   known.id = put->id;
 }
@@ -53,9 +67,8 @@ void Callers::prepare() {
     put(Plan(plans_[i]));
     const Subscription subscription{
         .billable = accounts_[i].billable, .plan = plans_[i].slug, .started_at = kLongAgo};
-    const auto put = world_.store->change(
-        {store::PutSubscription{accounts_[i].tenant, subscription}, "operator"});
-    if (!put) return world_.oracle.fail("a subscription is refused: " + put.error().message);
+    const auto put = operate(store::PutSubscription{accounts_[i].tenant, subscription});
+    if (!put) return;
     subscriptions_.push_back(subscription);
     subscriptions_.back().id = put->id;
   }
@@ -140,8 +153,9 @@ void Callers::enter(const CallRef& call) {
       {{"process", number(process)}, {"tokens", call->expected}, {"keyed", call->key ? 1 : 0}});
   if (!call->key) return hold(call);
   world_.oracle.key_content(*call->key);
+  const std::int64_t owner = world_.oracle.owner_of(call->key->key);
   process.run(Process::Lane::free, [&] {
-    process.ledger->enter_key(*call->key, [this, call](Result<ledger::KeyEntry> entry) {
+    process.ledger->enter_key(*call->key, [this, call, owner](Result<ledger::KeyEntry> entry) {
       if (call->process->gone()) return;
       if (!entry) {
         const bool conflict = entry.error().code == Code::conflict;
@@ -155,6 +169,9 @@ void Callers::enter(const CallRef& call) {
       if (entry->what == ledger::KeyEntry::What::seen) {
         world_.trace.line("key seen", {{"row", entry->seen.row}});
         return world_.oracle.key_seen(*call->key, entry->seen);
+      }
+      if (!call->process->failed()) {
+        world_.oracle.key_fresh({owner, call->process->engine, call->process->renewed_sent});
       }
       hold(call);
     });
@@ -307,7 +324,7 @@ void Callers::record() {
 
 void Callers::adjust() {
   const std::int64_t row = world_.oracle.any_landed(world_.dice.below(1U << 20));
-  Process* const process = world_.any_process({});
+  Process* const process = world_.any_process([](const Process& one) { return one.lane_free(); });
   const store::Settlement* const usage = world_.oracle.row(row);
   if (process == nullptr || usage == nullptr) return;
   const std::int64_t left = world_.oracle.left_of(row);
@@ -335,10 +352,11 @@ void Callers::adjust() {
     adjustment.budgets.push_back(std::move(changed));
   }
   Result<ledger::Ledger::Recorded> recorded = fail(Code::unavailable, "");
-  process->run(Process::Lane::free,
+  process->run(Process::Lane::taken,
                [&] { recorded = process->ledger->adjust(std::move(adjustment)); });
   world_.trace.line("adjust", {{"process", number(*process)}, {"row", row}, {"tokens", change}});
   if (!recorded) return world_.oracle.not_acked(place, recorded.error().code);
+  if (process->gone()) return;
   records_.push_back(
       {world_.processes[process->slot], place, recorded->ticket, recorded->outcome.row});
 }

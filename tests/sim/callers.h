@@ -38,6 +38,12 @@ struct WaitingRecord {
   std::int64_t row = 0;
 };
 
+struct Token {  // of a detached hold
+  std::size_t attempt = 0;
+  std::string text = {};
+  std::int64_t held = 0;
+};
+
 class Callers {
  public:
   explicit Callers(World& world);
@@ -48,6 +54,8 @@ class Callers {
   void finish();
   void record();
   void adjust();
+  void detach();
+  void use_token();
   void change_limit();
   void change_terms();
   void process_ended(const Process& process);
@@ -56,6 +64,7 @@ class Callers {
   void release_all();
   [[nodiscard]] bool running() const { return !calls_.empty(); }
   void poll_records();
+  void end_tokens(Process& process);
   // With nothing running: what fits is granted, one token more is refused.
   void check_room(Process& process);
   [[nodiscard]] const std::vector<Account>& accounts() const { return accounts_; }
@@ -69,10 +78,22 @@ class Callers {
   void check_refusal(const Error& error);
   void settle(const CallRef& call, std::int64_t actual);
   void release(const CallRef& call);
+  // ---- detached.cpp
+  struct EndOfToken {
+    std::size_t attempt = 0, hold = 0;
+  };
+  void was_detached(const CallRef& call, Result<ledger::Detached> detached);
+  void end_token(Process& process, const Token& token);
+  void release_token(Process& process, const Token& token, const ledger::HoldClaim& claim);
+  void settle_token(Process& process, const Token& token, std::int64_t actual,
+                    ledger::HoldClaim claim);
+  void token_settled(const EndOfToken& end, Result<ledger::DetachedOutcome> outcome);
+  // ----
   void forget(const CallRef& call);
   [[nodiscard]] store::Settlement settlement_of(const RunningCall& call, std::int64_t tokens) const;
   [[nodiscard]] std::int64_t room_of(Process& process, const Account& account);
   void put(const Plan& plan);
+  [[nodiscard]] std::optional<store::Changed> operate(const store::ChangeBody& body);
 
   World& world_;
   std::vector<Account> accounts_;
@@ -80,6 +101,7 @@ class Callers {
   std::vector<Subscription> subscriptions_;
   std::vector<CallRef> calls_;
   std::vector<WaitingRecord> records_;
+  std::vector<Token> tokens_;
   struct KeyUse {
     std::size_t account = 0;
     store::KeyRef key = {};

@@ -13,7 +13,10 @@ constexpr Instant kStart =
     std::chrono::sys_days(std::chrono::year(2026) / 3 / 10) + std::chrono::hours(12);
 // Calls of one key follow each other.
 constexpr int kEndingRoundsMax = 40;
+// A detached hold was perhaps handed out while the clock was 40 days ahead.
+constexpr Duration kHoldsAreOver = std::chrono::days(41);
 constexpr Duration kQuietRound = std::chrono::milliseconds(250);
+constexpr int kIdleRounds = 60;  // leases that nobody used for ten seconds go back
 
 // Every settlement that a journal still has is in the store, under the same number.
 Status check_journals(base::Files& files, Oracle& oracle) {
@@ -22,14 +25,22 @@ Status check_journals(base::Files& files, Oracle& oracle) {
     const std::string folder = "/usage.db.aimeter/" + name;
     store::EngineId engine = 0;
     std::from_chars(name.data(), name.data() + name.size(), engine);
+    std::uint64_t first_frame = 0;
+    store::Seq last = 0;
     const auto visit = [&](const journal::Frame& frame) -> Status {
-      if (frame.type != journal::FrameType::settle) return {};
+      if (first_frame == 0) first_frame = frame.number;
+      if (!journal::is_numbered(frame.type)) return {};
       AIMETER_TRY(const store::Settlement written, store::decode_settlement(frame.payload));
+      last = written.seq;
+      if (frame.type != journal::FrameType::settle) return {};
       oracle.check_journalled(store::row_id(engine, written.seq), written);
       return {};
     };
     AIMETER_TRY(const journal::Recovered found, journal::recover(files, folder, visit));
     (void)found;
+    // Segments go from the front: without one numbered frame, and without the first frame, what
+    // was there is not known.
+    if (last != 0 || first_frame == 1) oracle.check_journal_end(engine, last);
   }
   return {};
 }
@@ -53,10 +64,11 @@ void World::make_all_well() {
   }
   for (std::size_t slot = 0; slot < processes.size(); ++slot) {
     const std::shared_ptr<Process> process = processes[slot];
-    const bool failed = process && process->ledger->health().journal.has_value();
+    const bool failed = process && process->failed();
     if (failed) process->kill();  // it can only be opened anew
   }
   reap();
+  if (setup.store == StoreKind::sqlite) look_at_store();
   while (!on_the_way_.empty()) arrive_late();
 }
 
@@ -86,6 +98,15 @@ void World::close_slot(std::size_t slot) {
   reap();
 }
 
+// Those whose token somebody has are ended, the others expire.
+void World::end_detached() {
+  if (processes[0] && !failed()) callers.end_tokens(*processes[0]);
+  run_quietly(kIdleRounds);
+  if (failed() || !oracle.holds_left()) return;
+  pass(kHoldsAreOver);
+  run_quietly(kIdleRounds);
+}
+
 void World::heal_and_end() {
   if (failed()) return;
   calm = true;
@@ -104,7 +125,9 @@ void World::heal_and_end() {
   for (std::size_t machine = 0; machine < machines.size() && !failed(); ++machine) {
     open_slot(machine);
   }
-  run_quietly(24);
+  end_detached();
+  if (failed()) return;
+  oracle.check_idle();
   for (std::size_t machine = 0; machine < machines.size() && !failed(); ++machine) {
     if (processes[machine]) callers.check_room(*processes[machine]);
   }

@@ -14,22 +14,12 @@ struct Weighed {
   std::size_t weight = 0;
 };
 constexpr std::array<Weighed, kDeeds> kWeighed = {{
-    {Deed::work, "work", 420},
-    {Deed::call, "call", 160},
-    {Deed::finish, "finish", 170},
-    {Deed::record, "record", 30},
-    {Deed::adjust, "adjust", 20},
-    {Deed::retry, "retry", 30},
-    {Deed::tick, "tick", 100},
-    {Deed::open, "open", 25},
-    {Deed::close, "close", 3},
-    {Deed::kill, "kill", 4},
-    {Deed::power, "power", 2},
-    {Deed::pause, "pause", 3},
-    {Deed::cut, "cut", 5},
-    {Deed::wall, "wall", 4},
-    {Deed::limit, "limit", 12},
-    {Deed::terms_change, "terms", 8},
+    {Deed::work, "work", 420},    {Deed::call, "call", 160},    {Deed::finish, "finish", 170},
+    {Deed::record, "record", 30}, {Deed::adjust, "adjust", 20}, {Deed::detach, "detach", 20},
+    {Deed::token, "token", 22},   {Deed::retry, "retry", 30},   {Deed::tick, "tick", 100},
+    {Deed::open, "open", 25},     {Deed::close, "close", 3},    {Deed::kill, "kill", 4},
+    {Deed::power, "power", 2},    {Deed::pause, "pause", 3},    {Deed::cut, "cut", 5},
+    {Deed::wall, "wall", 4},      {Deed::limit, "limit", 12},   {Deed::terms_change, "terms", 8},
     {Deed::disk, "disk", 3},
 }};
 

@@ -21,6 +21,8 @@ enum class Deed : std::uint8_t {
   finish,        // a held call settles, or its provider fails
   record,        // usage without a hold
   adjust,        // a correction
+  detach,        // a hold is handed out as a token
+  token,         // a token is settled or released, through any engine
   retry,         // a key again, perhaps on another engine
   tick,          // time passes
   open,          // a process starts and opens an engine
@@ -34,7 +36,7 @@ enum class Deed : std::uint8_t {
   terms_change,  // a subscription or an override
   disk           // a disk fails or is full, or is well again
 };
-constexpr int kDeeds = 17;
+constexpr int kDeeds = 19;
 [[nodiscard]] std::string_view name_of(Deed deed);
 
 struct Step {

@@ -15,13 +15,15 @@ namespace {
 
 struct Asked {
   std::uint64_t seed = 1;
+  StoreKind store = StoreKind::memory;
   std::size_t steps = 0, seconds = 0, only = 0;
   std::size_t history_steps = kHistorySteps;
   bool trace = false;
 };
 
 int tell_failure(const Asked& asked, std::size_t index, const History& history) {
-  const RunOptions options{.seed = seed_of(asked.seed, index), .verify_every = 1};
+  const RunOptions options{
+      .seed = seed_of(asked.seed, index), .store = asked.store, .verify_every = 1};
   std::cout << fmt::format("FAILED: aimeter-sim --seed {} --history {}\n", asked.seed, index)
             << std::flush;
   const Ran ran = shrink_failure(history, options);
@@ -40,7 +42,7 @@ int run_histories(const Asked& asked, int told) {
     if (histories != 0 && done >= histories) break;
     if (histories == 0 && took >= std::chrono::seconds(asked.seconds)) break;
     if (write(told, &done, sizeof done) != sizeof done) return 2;
-    const RunOptions options{.seed = seed_of(asked.seed, done)};
+    const RunOptions options{.seed = seed_of(asked.seed, done), .store = asked.store};
     const Ran ran = run(make_history(options.seed, asked.history_steps), options);
     if (ran.failure) return 1;
     hash = hash * 31 + ran.hash;
@@ -78,6 +80,7 @@ int run_all(const Asked& asked) {
 
 int run_one(const Asked& asked) {
   const RunOptions options{.seed = seed_of(asked.seed, asked.only),
+                           .store = asked.store,
                            .verify_every = 1,
                            .text = asked.trace ? Trace::Text::kept : Trace::Text::none};
   const History history = make_history(options.seed, asked.history_steps);
@@ -98,6 +101,10 @@ int main(int argc, char** argv) {
   aimeter::sim::Asked asked;
   CLI::App app("Runs engines, a store, disks, clocks and a network under a seeded scheduler.");
   app.add_option("--seed", asked.seed, "what everything follows from");
+  const std::map<std::string, aimeter::sim::StoreKind> stores{
+      {"memory", aimeter::sim::StoreKind::memory}, {"sqlite", aimeter::sim::StoreKind::sqlite}};
+  app.add_option("--store", asked.store, "memory, or sqlite on a simulated disk")
+      ->transform(CLI::CheckedTransformer(stores));
   CLI::Option* const steps = app.add_option("--steps", asked.steps, "how many (100000)");
   app.add_option("--seconds", asked.seconds, "for how long")->excludes(steps);
   CLI::Option* const only =

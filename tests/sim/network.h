@@ -27,15 +27,19 @@ class Line {
   [[nodiscard]] virtual bool gone() const = 0;  // the caller's process ended
   virtual void later(std::function<void()> arrives) = 0;
   virtual void applied_there() = 0;  // rows have come
+  virtual void leased_there(std::span<const store::LeaseAsk> asks,
+                            std::span<const store::LeaseGrant> grants) = 0;
   // A renewal: the store has done it; its answer is here.
   [[nodiscard]] virtual Duration sending() = 0;
   virtual void renewed_there(store::EngineId engine) = 0;
   virtual void renewed_here(Duration sent) = 0;
+  virtual void taken_back(int engines) = 0;
 };
 
 class Network final : public store::Store {
  public:
-  Network(store::Store& store, Line& line) : store_(store), line_(line) {}
+  explicit Network(Line& line) : line_(line) {}
+  void connect(store::Store& store) { store_ = &store; }  // before anything is sent
 
   Result<store::Applied> apply(store::EngineRef engine, store::Seq prev,
                                std::span<const store::Settlement> batch, store::Sync sync) override;
@@ -47,7 +51,8 @@ class Network final : public store::Store {
                              std::span<const store::HeldReport> held) override;
   Status give_back(store::EngineRef engine, std::span<const store::LeaseBack> parts) override;
   Status close_engine(store::EngineId engine) override;
-  Result<int> take_back(Instant silent_since) override;
+  Result<std::vector<store::Lessee>> lessees() const override;
+  Result<int> take_back(std::span<const store::Lessee> silent) override;
   Result<std::optional<store::KeySeen>> find_key(const base::Key16& key) override;
   Result<store::AccountState> load_account(const Account& account, Instant at) override;
   Result<std::vector<store::BudgetState>> budget_states(
@@ -95,7 +100,7 @@ class Network final : public store::Store {
   Instant now() const override;
 
  private:
-  store::Store& store_;
+  store::Store* store_ = nullptr;
   Line& line_;
 };
 

@@ -30,7 +30,7 @@ struct HeldOf {  // of one budget
 
 // One settlement that a caller wanted written.
 struct Attempt {
-  enum class What : std::uint8_t { call, record, adjustment } what = What::call;
+  enum class What : std::uint8_t { call, record, adjustment, detached } what = What::call;
   Account account = {};
   Amount tokens = 0;  // may be negative in an adjustment
   std::optional<store::KeyRef> key = {};
@@ -41,8 +41,10 @@ struct Attempt {
   std::uint32_t epoch = 0;
   std::uint64_t hold = 0;
   std::vector<HeldOf> held = {};
+  std::size_t handed_out = 0;  // of What::detached: the call whose hold it ends
   enum class State : std::uint8_t {
     holding,
+    detaching,  // its hold leaves the engine, or has left it
     written,
     acked,
     refused,
@@ -54,6 +56,17 @@ struct Attempt {
   bool released = false;
   bool begun = false, ended = false;  // its begin, its release are written (not: synced)
 };
+
+// The hold of a call that was detached.
+struct HandedOut {
+  base::Key16 key = {};     // once its token is known
+  Instant expires_at = {};  // likewise; until then it may expire at any time
+  bool came = false;        // the store has heard of it
+  bool landed = false;      // and has made a row of holds of it, with all that it held
+  bool may_be_over = false, over = false;
+};
+
+[[nodiscard]] std::string label_of(const store::BudgetKey& key);
 
 class Oracle {
  public:
@@ -86,20 +99,41 @@ class Oracle {
   void closing(store::EngineId engine) { alive_.erase(engine); }
   void not_acked(std::size_t number, Code code);  // unavailable: not written
   void lost_process(store::EngineId engine);  // its holds are gone: orphans, if they were written
-  void lost_power(store::EngineId engine);    // nobody knows what was written and not synced
+  // Nobody knows what was written and not synced. Dead: perhaps the store was fed from that.
+  enum class Was : std::uint8_t { running, dead };
+  void lost_power(store::EngineId engine, Was was);
   // The writer of an engine writes: what it knew before is in its file after it.
   [[nodiscard]] std::vector<std::size_t> unwritten(store::EngineId engine) const;
   void written(const std::vector<std::size_t>& attempts);
   void arriving(bool late) { arriving_ = late; }  // a call that its engine gave up comes now
   // A key was found: row and content. Or it was fresh, asked `before` the rows that came since.
   void key_seen(const store::KeyRef& key, const store::KeySeen& seen);
-  [[nodiscard]] bool key_landed(const base::Key16& key) const { return owners_.contains(key); }
+  struct Fresh {
+    std::int64_t owner = 0;  // row of the key when it was asked for, 0: none
+    store::EngineId engine = 0;
+    Duration renewed = {};  // when its engine sent the last renewal that it got an answer to
+  };
+  void key_fresh(const Fresh& fresh);
+  [[nodiscard]] std::int64_t owner_of(const base::Key16& key) const;
   void key_content(const store::KeyRef& key) { contents_[key.key].insert(key.content); }
   [[nodiscard]] bool other_content(const store::KeyRef& key) const;
   void orphan(const store::Orphan& orphan);
+  // ---- detached holds: the call with this number
+  void detaching(std::size_t number);
+  void detached(std::size_t number, const base::Key16& key, Instant expires_at);
+  void not_detached(std::size_t number);  // the hold runs on
+  void hold_may_be_over(std::size_t number) { handed_out_.at(number).may_be_over = true; }
+  void hold_is_over(std::size_t number) { handed_out_.at(number).over = true; }
+  [[nodiscard]] bool may_be_over(std::size_t number) const;
+  [[nodiscard]] bool is_over(std::size_t number) const;
+  [[nodiscard]] bool holds_left() const;  // detached ones that are not known to be over
+  [[nodiscard]] bool was_settled(std::size_t number) const;  // by somebody, perhaps not yet stored
+  void settled_before(std::size_t number, std::int64_t row);
+  void expired(const store::EndedHold& hold);
   // ---- the operator
   void limits_move(const Account& account) { moving_.insert(account); }
   // ---- the line
+  void leased(std::span<const store::LeaseAsk> asks, std::span<const store::LeaseGrant> grants);
   void renewed_there(store::EngineId engine) {
     check_engines();  // what it lost, it lost before
     renewals_[engine] = view_.now;
@@ -107,12 +141,19 @@ class Oracle {
 
   // Rows have come; they are read in the order in which they count.
   void see_rows() { check_engines(); }
+  // The store's machine lost its power: what was committed with relaxed syncing may be gone until a
+  // journal brings it back. `engines` ran there. Everything is read anew.
+  void store_lost_power(const std::vector<store::EngineId>& engines);
+  void catalogue_is(std::uint64_t version) { catalogue_ = std::max(catalogue_, version); }
   // Everything that must be true after every step.
   void check();
   void verify();
+  // Nothing runs, and all engines have been idle for longer than a lease may lie about unused.
+  void check_idle();
   // After everything ended and was recovered.
   void check_end();
   void check_journalled(std::int64_t id, const store::Settlement& written);
+  void check_promises();
   void check_journal_end(store::EngineId engine, store::Seq last);
   [[nodiscard]] const store::Settlement* row(std::int64_t id) const;
   [[nodiscard]] std::int64_t any_landed(std::size_t choice) const;
@@ -132,6 +173,8 @@ class Oracle {
     store::Seq seen = 0;
     std::uint32_t epoch = 1;
     bool closed = false;
+    std::int64_t rowless = 0;  // detaches that have come
+    Duration opened = {};      // not before it was
   };
   void check_engines();
   void check_engine(const store::EngineState& state, Engine& engine);
@@ -139,7 +182,10 @@ class Oracle {
   void take_row(store::EngineId id, const store::Settlement& row);
   void take_counted(Attempt& attempt, std::int64_t id, const store::Settlement& row);
   void take_duplicate(std::size_t number, const store::Settlement& row);
-  void take_dead(store::EngineId id, store::Seq seq);
+  void take_rowless(store::EngineId id, store::Seq seq);
+  void take_dead(const store::DeadSettlement& one);
+  void take_detach(store::EngineId id, store::Seq seq);
+  void check_late(const Attempt& attempt, std::int64_t row);
   void check_parts(const Attempt& attempt, const store::Settlement& row);
   void check_adjustment(const Attempt& attempt, bool dead);
   [[nodiscard]] Amount part_amount(const Attempt& attempt, BudgetKind kind) const;
@@ -147,6 +193,8 @@ class Oracle {
   void check_budgets();
   void check_budget(const store::BudgetState& state);
   [[nodiscard]] bool in_force(store::EngineId engine, std::uint32_t epoch) const;
+  [[nodiscard]] bool keeps_hold(const Attempt& attempt, std::size_t number) const;
+  void see_time();
 
   View view_;
   std::optional<std::string> failure_ = {};
@@ -166,7 +214,12 @@ class Oracle {
   std::set<Account> moving_ = {};
   std::set<store::EngineId> alive_ = {};
   std::set<std::pair<store::EngineId, std::uint64_t>> orphans_ = {};  // that must be listed
-  bool arriving_ = false;
+  std::map<std::size_t, HandedOut> handed_out_ = {};
+  std::map<store::EngineId, std::vector<std::size_t>> detaches_ = {};  // in the order of their seqs
+  std::set<store::EngineId> cut_journals_ = {};  // may end before what was read from them
+  std::set<store::EngineId> powerless_ = {};     // their leases may be gone with the store's power
+  std::uint64_t catalogue_ = 0;                  // that an operator was told
+  bool arriving_ = false, rereading_ = false;
 };
 
 }  // namespace aimeter::sim

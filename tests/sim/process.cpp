@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "drivers/builtin.h"
 #include "tests/sim/world.h"
 
 namespace aimeter::sim {
@@ -51,7 +52,7 @@ Process::Process(World& w, std::size_t slot_number, std::uint64_t process_number
       options(options_of(w.dice, w.remote)),
       files(w.machines[machine]->disk),
       workers([&w](base::Wait time) { w.pass(time); }),
-      network(*w.store, *this) {}
+      network(*this) {}
 
 Process::~Process() = default;
 
@@ -82,9 +83,27 @@ void Process::later(std::function<void()> arrives) {
 
 void Process::applied_there() { world.oracle.see_rows(); }
 
+void Process::leased_there(std::span<const store::LeaseAsk> asks,
+                           std::span<const store::LeaseGrant> grants) {
+  for (std::size_t i = 0; i < grants.size(); ++i) {
+    world.trace.line("leased", {{"process", static_cast<std::int64_t>(number)},
+                                {"kind", static_cast<std::int64_t>(asks[i].key.kind)},
+                                {"asked", asks[i].ask},
+                                {"granted", grants[i].granted}});
+  }
+  world.oracle.leased(asks, grants);
+}
+
 Duration Process::sending() { return world.now; }
 
-void Process::renewed_there(store::EngineId id) { world.oracle.renewed_there(id); }
+void Process::renewed_there(store::EngineId id) {
+  world.trace.line("renewed", {{"engine", static_cast<std::int64_t>(id)}});
+  world.oracle.renewed_there(id);
+}
+
+void Process::taken_back(int engines) {
+  if (engines != 0) world.trace.line("leases taken back", {{"engines", engines}});
+}
 
 void Process::run(Lane lane, const std::function<void()>& work) {
   ++frames_;
@@ -94,12 +113,26 @@ void Process::run(Lane lane, const std::function<void()>& work) {
   --frames_;
 }
 
+Status Process::connect() {
+  if (world.setup.store == StoreKind::memory) {
+    network.connect(*world.store);
+    return {};
+  }
+  connections = std::make_unique<disk::Process>(world.machines[machine]->sqlite);
+  AIMETER_TRY(own_store, drivers::open_store(kStoreUrl, {.clock = &world.wall_of(machine),
+                                                         .disk = connections->disk()}));
+  network.connect(*own_store);
+  return {};
+}
+
 Status Process::open() {
+  AIMETER_CHECK_OK(connect());
   Result<std::unique_ptr<ledger::Ledger>> opened = aimeter::fail(Code::unavailable, "");
   run(Lane::taken, [&] {
     const ledger::Deps deps{network, files, workers, world.wall_of(machine)};
     ledger::Sinks sinks{
-        .orphan = [this](const store::Orphan& orphan) { world.oracle.orphan(orphan); }};
+        .orphan = [this](const store::Orphan& orphan) { world.oracle.orphan(orphan); },
+        .expired = [this](const store::EndedHold& hold) { world.oracle.expired(hold); }};
     opened = ledger::Ledger::open(deps, options, std::move(sinks));
   });
   if (!opened) return std::unexpected(opened.error());
@@ -116,6 +149,7 @@ void Process::kill() {
   gone_ = true;
   serving = false;
   files.gone();
+  if (connections != nullptr) connections->kill();
   world.trace.line("process gone", {{"process", static_cast<std::int64_t>(number)},
                                     {"engine", static_cast<std::int64_t>(engine)}});
   world.callers.process_ended(*this);
@@ -138,6 +172,12 @@ void Process::reap() {
   static_cast<ledger::EngineLedger&>(*owned_).abandon();
   owned_.reset();
   ledger = nullptr;
+}
+
+bool Process::failed() const {
+  const ledger::Ledger::Health health = ledger->health();
+  const bool store_broken = health.store && health.store->code == Code::corrupt;
+  return health.journal.has_value() || store_broken;
 }
 
 bool Process::awake() const { return serving && !gone_ && world.now >= paused_until; }

@@ -54,7 +54,10 @@ void tell_trace(int) {
 }  // namespace
 
 Ran run(const History& history, const RunOptions& options) {
-  World world({.seed = options.seed, .text = options.text, .verify_every = options.verify_every});
+  World world({.seed = options.seed,
+               .store = options.store,
+               .text = options.text,
+               .verify_every = options.verify_every});
   told_trace = &world.trace;
   for (std::size_t i = 0; i < history.size() && !world.failed(); ++i) {
     world.perform(i, history[i]);

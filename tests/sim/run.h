@@ -14,6 +14,7 @@
 
 #include "tests/sim/history.h"
 #include "tests/sim/trace.h"
+#include "tests/sim/world.h"
 
 namespace aimeter::sim {
 
@@ -27,6 +28,7 @@ struct Ran {
 };
 struct RunOptions {
   std::uint64_t seed = 1;
+  StoreKind store = StoreKind::memory;
   std::size_t verify_every = 16;
   Trace::Text text = Trace::Text::none;
 };

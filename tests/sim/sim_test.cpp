@@ -1,30 +1,79 @@
+// Fixed seeds, about three minutes of CPU in all. AIMETER_LONG=1 runs ten million steps;
+// AIMETER_SEED=N other ones.
 #include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <iostream>
+#include <string>
 
 #include "tests/sim/run.h"
 
 namespace aimeter::sim {
 namespace {
 
-TEST(Sim, SameSeedGivesTheSameTrace) {
-  const RunOptions options{.seed = 7, .text = Trace::Text::kept};
-  const Ran first = run(make_history(7, 400), options);
-  const Ran second = run(make_history(7, 400), options);
-  EXPECT_EQ(first.text, second.text);
-  EXPECT_EQ(first.hash, second.hash);
-  EXPECT_NE(first.hash, run(make_history(8, 400), {.seed = 8}).hash);
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr std::size_t kSlower = 10;
+#else
+constexpr std::size_t kSlower = 1;
+#endif
+
+bool is_long() { return std::getenv("AIMETER_LONG") != nullptr; }
+
+std::uint64_t seed_of_run(std::uint64_t seed) {
+  const char* const first = std::getenv("AIMETER_SEED");
+  return first == nullptr ? seed : std::stoull(first) + seed;
 }
 
-// CI and `aimeter-sim --seed N` run more of them.
-void expect_nothing_wrong(std::uint64_t seed, std::size_t histories) {
+void same_seed_same_trace(StoreKind store, std::size_t steps) {
+  RunOptions options{.seed = 7, .store = store, .text = Trace::Text::kept};
+  const Ran first = run(make_history(7, steps), options);
+  const Ran second = run(make_history(7, steps), options);
+  EXPECT_EQ(first.text, second.text);
+  EXPECT_EQ(first.hash, second.hash);
+  options.seed = 8;
+  EXPECT_NE(first.hash, run(make_history(8, steps), options).hash);
+}
+
+TEST(Sim, SameSeedGivesTheSameTrace) { same_seed_same_trace(StoreKind::memory, 400); }
+
+struct Share {  // of a run
+  StoreKind store = StoreKind::memory;
+  std::uint64_t seed = 1;
+  std::size_t histories = 0, histories_when_long = 0;
+};
+
+void expect_nothing_wrong(const Share& share) {
+  const std::uint64_t seed = seed_of_run(share.seed);
+  const std::string named = std::string("aimeter-sim --store ") +
+                            (share.store == StoreKind::memory ? "memory" : "sqlite") + " --seed " +
+                            std::to_string(seed);
+  const std::size_t histories =
+      is_long() ? share.histories_when_long : std::max<std::size_t>(1, share.histories / kSlower);
+  if (is_long()) std::cout << named << ": " << histories * kHistorySteps << " steps\n";
   for (std::size_t i = 0; i < histories; ++i) {
-    const RunOptions options{.seed = seed_of(seed, i), .verify_every = 4};
-    const Ran ran = run(make_history(options.seed, kHistorySteps), options);
-    ASSERT_FALSE(ran.failure) << *ran.failure << "\naimeter-sim --seed " << seed << " --history "
-                              << i << " shrinks and tells it";
+    const RunOptions options{.seed = seed_of(seed, i), .store = share.store};
+    const History history = make_history(options.seed, kHistorySteps);
+    const Ran ran = run_apart(history, options);
+    if (!ran.failure) continue;
+    const Ran shrunken = shrink_failure(history, options);
+    FAIL() << *ran.failure << "\n"
+           << named << " --history " << i << "\n"
+           << shrunken.text << shrunken.failure.value_or("it does not fail alone");
   }
 }
 
-TEST(Sim, NothingIsLostOrCountedTwice) { expect_nothing_wrong(8, 15); }
+constexpr std::size_t kMemory = 60, kMemoryLong = 1'250;
+Share memory_share(std::uint64_t seed) { return {StoreKind::memory, seed, kMemory, kMemoryLong}; }
+
+TEST(Sim, MemorySeed1) { expect_nothing_wrong(memory_share(1)); }
+TEST(Sim, MemorySeed2) { expect_nothing_wrong(memory_share(2)); }
+TEST(Sim, MemorySeed3) { expect_nothing_wrong(memory_share(3)); }
+TEST(Sim, MemorySeed4) { expect_nothing_wrong(memory_share(4)); }
+TEST(Sim, MemorySeed5) { expect_nothing_wrong(memory_share(5)); }
+TEST(Sim, MemorySeed6) { expect_nothing_wrong(memory_share(6)); }
+TEST(Sim, MemorySeed7) { expect_nothing_wrong(memory_share(7)); }
+TEST(Sim, MemorySeed8) { expect_nothing_wrong(memory_share(8)); }
 
 }  // namespace
 }  // namespace aimeter::sim

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <limits>
+#include <set>
 
+#include "drivers/builtin.h"
 #include "journal/journal.h"
 #include "store/codec.h"
 
@@ -23,17 +25,29 @@ World::World(const Setup& given)
     : setup(given),
       trace(given.text),
       dice(given.seed),
-      remote(dice.chance(600)),
+      remote(dice.chance(600) && given.store == StoreKind::memory),
       server_clock(kStart),
       oracle({.store = store, .now = now, .lease_ttl = kLeaseTtl, .hold_ttl = kHoldTtl}),
       callers(*this) {
   const std::size_t count = remote ? 2 + dice.below(2) : 1;
   for (std::size_t i = 0; i < count; ++i) machines.push_back(std::make_unique<Machine>(kStart));
-  store = store::make_memory_store(remote ? static_cast<Clock&>(server_clock) : wall_of(0));
+  look_at_store();
   processes.resize(kSlots);
   callers.prepare();
   trace.line("a world", {{"machines", static_cast<std::int64_t>(count)},
                          {"remote", static_cast<std::int64_t>(remote)}});
+}
+
+void World::look_at_store() {
+  if (setup.store == StoreKind::memory) {
+    store = store::make_memory_store(remote ? static_cast<Clock&>(server_clock) : wall_of(0));
+    return;
+  }
+  store.reset();
+  onlooker = std::make_unique<disk::Process>(machines[0]->sqlite);
+  auto opened = drivers::open_store(kStoreUrl, {.clock = &wall_of(0), .disk = onlooker->disk()});
+  AIMETER_ASSERT(opened.has_value());
+  store = *std::move(opened);
 }
 
 World::~World() {
@@ -67,6 +81,10 @@ void World::do_deed(Deed deed) {
       return callers.record();
     case Deed::adjust:
       return callers.adjust();
+    case Deed::detach:
+      return callers.detach();
+    case Deed::token:
+      return callers.use_token();
     case Deed::retry:
       return callers.retry();
     case Deed::tick:
@@ -141,9 +159,8 @@ void World::open_one() {
     if (!processes[slot]) free.push_back(slot);
   }
   if (free.empty()) {  // one that cannot write any more is opened anew
-    Process* const failed = any_process([](const Process& process) {
-      return process.idle() && process.ledger->health().journal.has_value();
-    });
+    Process* const failed =
+        any_process([](const Process& process) { return process.idle() && process.failed(); });
     if (failed != nullptr) failed->kill();
     return;
   }
@@ -187,11 +204,17 @@ void World::power_loss() { power_loss_of(dice.below(machines.size())); }
 
 void World::power_loss_of(std::size_t machine) {
   trace.line("power loss", {{"machine", static_cast<std::int64_t>(machine)}});
+  std::set<store::EngineId> running;
   for (std::size_t slot = 0; slot < processes.size(); ++slot) {
     const std::shared_ptr<Process> process = processes[slot];
-    if (process && process->machine == machine) process->kill();
+    if (!process || process->machine != machine) continue;
+    running.insert(process->engine);
+    process->kill();
   }
-  for (const store::EngineId engine : machines[machine]->engines) oracle.lost_power(engine);
+  for (const store::EngineId engine : machines[machine]->engines) {
+    const auto was = running.contains(engine) ? Oracle::Was::running : Oracle::Was::dead;
+    oracle.lost_power(engine, was);
+  }
   base::MemoryFiles& disk = machines[machine]->disk;
   switch (dice.below(3)) {
     case 0:
@@ -206,11 +229,29 @@ void World::power_loss_of(std::size_t machine) {
       break;
     }
   }
+  disk.fail_writes_after(-1);
+  disk.fail_syncs_after(-1);
   disk.set_free_bytes(std::numeric_limits<std::int64_t>::max());
   machines[machine]->disk_fails = false;
+  if (setup.store != StoreKind::sqlite) return;
+  look_at_store();
+  oracle.store_lost_power(machines[machine]->engines);
+}
+
+// Its boot clock goes on while it sleeps. A store on it sleeps as well: time just passes.
+void World::suspend_one() {
+  const std::size_t machine = dice.below(machines.size());
+  const Duration time = seconds(dice.between(20, 7'200));
+  trace.line("a machine sleeps",
+             {{"machine", static_cast<std::int64_t>(machine)}, {"us", time.count()}});
+  if (!remote) return pass(time);
+  for (const auto& process : processes) {
+    if (process && process->machine == machine) process->paused_until = now + time;
+  }
 }
 
 void World::pause_one() {
+  if (dice.chance(200)) return suspend_one();
   Process* const process = any_process({});
   if (process == nullptr) return;
   const Duration time = milliseconds(dice.between(1'000, 200'000));
@@ -236,7 +277,10 @@ void World::change_disk() {
   machine.disk.set_free_bytes(std::numeric_limits<std::int64_t>::max());
   machine.disk_fails = was_well;
   trace.line("disk", {{"fails", static_cast<std::int64_t>(was_well)}});
-  if (!was_well) return;
+  if (!was_well) {
+    if (setup.store == StoreKind::sqlite) look_at_store();  // the operator's saw it fail
+    return;
+  }
   const int good = static_cast<int>(dice.below(6));
   switch (dice.below(3)) {
     case 0:
@@ -272,8 +316,12 @@ void World::run_others() {
       if (Process* const process = any_process({})) process->step(dice);
     } else if (what < 68) {
       callers.finish();
-    } else if (what < 78) {
+    } else if (what < 76) {
       callers.begin_call();
+    } else if (what < 78) {
+      callers.detach();
+    } else if (what < 80) {
+      callers.use_token();
     } else if (what < 95) {
       let_time_pass();
     } else if (what < 98) {

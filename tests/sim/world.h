@@ -15,6 +15,7 @@
 
 #include "base/memory_files.h"
 #include "ledger/engine_ledger.h"
+#include "tests/disk/machine.h"
 #include "tests/sim/callers.h"
 #include "tests/sim/dice.h"
 #include "tests/sim/history.h"
@@ -29,8 +30,11 @@ namespace aimeter::sim {
 
 class World;
 
+constexpr const char* kStoreUrl = "sqlite:/usage.db";
+
 struct Machine {
   base::MemoryFiles disk;
+  disk::Machine sqlite{disk};  // what connections to files on that disk share
   time::ManualClock clock;
   bool disk_fails = false;
   std::vector<store::EngineId> engines = {};  // that ever ran here
@@ -48,8 +52,11 @@ class Process final : public Line, public std::enable_shared_from_this<Process> 
   [[nodiscard]] bool gone() const override { return gone_; }
   void later(std::function<void()> arrives) override;
   void applied_there() override;
+  void leased_there(std::span<const store::LeaseAsk> asks,
+                    std::span<const store::LeaseGrant> grants) override;
   [[nodiscard]] Duration sending() override;
   void renewed_there(store::EngineId engine) override;
+  void taken_back(int engines) override;
   void renewed_here(Duration sent) override { renewed_sent = sent; }
 
   // Opens the engine. Error: nothing is open.
@@ -63,6 +70,8 @@ class Process final : public Line, public std::enable_shared_from_this<Process> 
   void run(Lane lane, const std::function<void()>& work);
   [[nodiscard]] bool lane_free() const { return lanes_ == 0; }
   [[nodiscard]] bool idle() const { return frames_ == 0; }
+  // It grants nothing any more until it is opened anew.
+  [[nodiscard]] bool failed() const;
   // One step of one worker, by choice; false: none may step.
   bool step(Dice& dice);
   void step_all();  // each once
@@ -73,6 +82,8 @@ class Process final : public Line, public std::enable_shared_from_this<Process> 
   const std::uint64_t number;  // of this process among all
   ledger::Options options;
   ProcessFiles files;
+  std::unique_ptr<disk::Process> connections;  // to the file of the store, where that is SQLite's
+  std::unique_ptr<store::Store> own_store;     // likewise
   StepChoice workers;
   Network network;
   ledger::Ledger* ledger = nullptr;  // as long as it runs, also while it closes
@@ -83,13 +94,17 @@ class Process final : public Line, public std::enable_shared_from_this<Process> 
   bool doubted = false;  // a write of it got no answer: what it leased may be more than it knows
 
  private:
+  [[nodiscard]] Status connect();
   std::unique_ptr<ledger::Ledger> owned_;
   bool gone_ = false;
   int frames_ = 0, lanes_ = 0;
 };
 
+enum class StoreKind : std::uint8_t { memory, sqlite };
+
 struct Setup {
   std::uint64_t seed = 1;
+  StoreKind store = StoreKind::memory;
   Trace::Text text = Trace::Text::none;
   std::size_t verify_every = 1;  // steps
 };
@@ -112,6 +127,9 @@ class World {
   [[nodiscard]] Process* any_process(const std::function<bool(const Process&)>& good);
   void run_quietly(int rounds);  // every worker in turn, some time between
   [[nodiscard]] Clock& wall_of(std::size_t machine) { return machines[machine]->clock; }
+  [[nodiscard]] bool store_disk_fails() const {
+    return setup.store == StoreKind::sqlite && machines[0]->disk_fails;
+  }
 
   Setup setup;
   Trace trace;
@@ -122,7 +140,8 @@ class World {
   Duration now = {};
   time::ManualClock server_clock;
   std::vector<std::unique_ptr<Machine>> machines;
-  std::unique_ptr<store::Store> store;
+  std::unique_ptr<disk::Process> onlooker;          // whose connections `store` has, with SQLite
+  std::unique_ptr<store::Store> store;              // as the oracle and the operator see it
   std::vector<std::shared_ptr<Process>> processes;  // one a slot; null: down
   std::vector<std::shared_ptr<Process>> dying;      // gone, with frames that still run
   Oracle oracle;
@@ -137,7 +156,9 @@ class World {
   void kill_one();
   void power_loss();
   void power_loss_of(std::size_t machine);
+  void look_at_store();
   void pause_one();
+  void suspend_one();
   void cut_one();
   void jump_wall();
   void change_disk();
@@ -147,6 +168,7 @@ class World {
   void check_step();
   void make_all_well();
   void end_all();
+  void end_detached();
 
   std::deque<std::function<void()>> on_the_way_;
   std::uint64_t next_process_ = 1;

@@ -342,29 +342,40 @@ Status SqliteStore::close_engine(store::EngineId engine) {
   return write.commit();
 }
 
-Result<int> SqliteStore::take_back(Instant silent_since) {
+Result<std::vector<store::Lessee>> SqliteStore::lessees() const {
+  AIMETER_TRY(const Pool::Use use, pool_.take());
+  std::vector<store::Lessee> found;
+  Query query(*use,
+              "SELECT engine, renewed_at FROM ai_engines e WHERE closed_at IS NULL AND "
+              "EXISTS(SELECT 1 FROM ai_leases l WHERE l.engine = e.engine AND l.leased > 0) "
+              "ORDER BY engine");
+  for (;;) {
+    AIMETER_TRY(const bool more, query.step());
+    if (!more) return found;
+    found.push_back(
+        {static_cast<store::EngineId>(query.integer(0)), Instant(Duration(query.integer(1)))});
+  }
+}
+
+Result<int> SqliteStore::take_back(std::span<const store::Lessee> silent) {
+  if (silent.empty()) return 0;
   const std::lock_guard hold(control_mutex_);
   Connection& connection = *control_lane_->connection;
   AIMETER_TRY(Write write, Write::begin(*control_lane_, *lock_, store::Sync::relaxed));
-  std::vector<store::EngineId> silent;
-  {
-    Query query(connection,
-                "SELECT engine FROM ai_engines e WHERE closed_at IS NULL AND renewed_at < ?1 AND "
-                "EXISTS(SELECT 1 FROM ai_leases l WHERE l.engine = e.engine AND l.leased > 0)",
-                micros(silent_since));
-    for (;;) {
-      AIMETER_TRY(const bool more, query.step());
-      if (!more) break;
-      silent.push_back(static_cast<store::EngineId>(query.integer(0)));
-    }
-  }
-  for (const store::EngineId engine : silent) {
-    AIMETER_CHECK_OK(free_leases_of(connection, engine));
-    AIMETER_CHECK_OK(
-        run(connection, "UPDATE ai_engines SET epoch = epoch + 1 WHERE engine = ?1", engine));
+  int taken = 0;
+  for (const store::Lessee& one : silent) {
+    AIMETER_TRY(
+        const auto over,
+        run(connection,
+            "UPDATE ai_engines SET epoch = epoch + 1 WHERE engine = ?1 AND closed_at IS NULL AND "
+            "renewed_at = ?2 AND EXISTS(SELECT 1 FROM ai_leases WHERE engine = ?1 AND leased > 0)",
+            one.engine, micros(one.renewed_at)));
+    if (over == 0) continue;
+    AIMETER_CHECK_OK(free_leases_of(connection, one.engine));
+    ++taken;
   }
   AIMETER_CHECK_OK(write.commit());
-  return static_cast<int>(silent.size());
+  return taken;
 }
 
 }  // namespace aimeter::drivers::sqlite

@@ -65,7 +65,8 @@ class SqliteStore final : public store::Store {
                              std::span<const store::HeldReport> held_of_recalled) override;
   Status give_back(store::EngineRef engine, std::span<const store::LeaseBack> parts) override;
   Status close_engine(store::EngineId engine) override;
-  Result<int> take_back(Instant silent_since) override;
+  Result<std::vector<store::Lessee>> lessees() const override;
+  Result<int> take_back(std::span<const store::Lessee> silent) override;
   Result<std::optional<store::KeySeen>> find_key(const base::Key16& key) override;
   Result<store::KeyPage> keys_after(const store::KeyCursor& after,
                                     std::size_t limit) const override;
