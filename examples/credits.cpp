@@ -47,7 +47,8 @@ void money(const Engine& engine, Instant end_of_year) {
   CHECK(taken && wallet.refund(taken->id, 1_usd));
   CHECK(!wallet.refund(taken->id, 2_usd));  // never more than the debit, in sum
   CHECK(*wallet.has_sufficient_balance(104_usd) && !*wallet.has_sufficient_balance(105_usd));
-  for (const CreditTransaction& one : *wallet.transactions()) {
+  auto moved = wallet.transactions();
+  for (const CreditTransaction& one : *moved) {
     CHECK(one.balance_after.nanos >= 0);
   }
   CHECK(wallet.lots()->size() == 2);

@@ -92,7 +92,7 @@ TEST_F(WalletCommand, CreditsComeGoAndComeBack) {
   const auto list = type({"transactions", "user", "42", "--tenant=acme"}).json().as_array();
   ASSERT_EQ(list.size(), 4U);
   EXPECT_EQ(list[0].at("cause"), "refund") << "newest first";
-  EXPECT_EQ(list[0].at("refers_to"), debit);
+  EXPECT_EQ(list[0].at("refers_to").as_string(), debit);
   EXPECT_EQ(list[0].at("balance_after"), "100");
   const std::string second = std::to_string(list[1].at("id").as_int64());
   EXPECT_EQ(type({"transactions", "user", "42", "--tenant=acme", "--after=" + second, "--limit=1"})

@@ -199,7 +199,8 @@ TEST_F(SqliteStoreTest, AnOlderFileIsMigratedOrRefusedAndANewerOneRefused) {
     EXPECT_EQ(migrations->front().number, 1);
     EXPECT_EQ(migrations->front().applied_at, kNoon);
   }
-  sql("INSERT INTO ai_migrations VALUES(99, 'from the future', 0)");
+  const std::string next = std::to_string(scripts().size() + 1);
+  sql("INSERT INTO ai_migrations VALUES(" + next + ", 'from the future', 0)");
   expect_refused(Code::failed_precondition, "newer than this program");
 }
 
