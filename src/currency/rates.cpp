@@ -43,8 +43,12 @@ std::optional<Decimal> reciprocal(const Decimal& rate) {
 
 }  // namespace
 
-Rates::Rates(std::vector<DatedRate> rates) : rates_(std::move(rates)) {
-  std::ranges::stable_sort(rates_, {}, &DatedRate::since);
+// By their dates; those of one date in the order given.
+Rates::Rates(std::vector<DatedRate> rates) {
+  for (DatedRate& rate : rates) {
+    const auto after = std::ranges::upper_bound(rates_, rate.since, {}, &DatedRate::since);
+    rates_.insert(after, std::move(rate));
+  }
 }
 
 std::optional<Decimal> Rates::given(std::string_view from, std::string_view to, Instant at) const {
