@@ -68,7 +68,7 @@ void Callers::end_token(Process& process, const Token& token) {
   Result<ledger::HoldClaim> claim = fail(Code::unavailable, "");
   process.run(Process::Lane::taken, [&] { claim = process.ledger->open_token(token.text); });
   if (!claim) {
-    if (claim.error().code == Code::unavailable) return;
+    if (claim.error().code == Code::unavailable || process.failed()) return;
     return world_.oracle.fail("a token is refused: " + claim.error().message);
   }
   if (process.gone()) return;
@@ -93,6 +93,7 @@ void Callers::release_token(Process& process, const Token& token, const ledger::
   if (process.gone()) return;
   const Code code = released.error().code;
   const bool fair = code == Code::unavailable || code == Code::in_doubt ||
+                    (code == Code::corrupt && process.failed()) ||
                     (code == Code::failed_precondition && world_.oracle.was_settled(token.attempt));
   if (!fair) world_.oracle.fail("a token is not released: " + released.error().message);
 }

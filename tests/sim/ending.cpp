@@ -15,6 +15,8 @@ constexpr Instant kStart =
 constexpr int kEndingRoundsMax = 40;
 // A detached hold was perhaps handed out while the clock was 40 days ahead.
 constexpr Duration kHoldsAreOver = std::chrono::days(41);
+// An engine that saw a clock step, and be set right, grants nothing for lease_ttl.
+constexpr Duration kClockIsBelieved = std::chrono::seconds(31);
 constexpr Duration kQuietRound = std::chrono::milliseconds(250);
 constexpr int kIdleRounds = 60;  // leases that nobody used for ten seconds go back
 
@@ -125,11 +127,12 @@ void World::heal_and_end() {
   for (std::size_t machine = 0; machine < machines.size() && !failed(); ++machine) {
     open_slot(machine);
   }
+  pass(kClockIsBelieved);
   end_detached();
   if (failed()) return;
   oracle.check_idle();
-  for (std::size_t machine = 0; machine < machines.size() && !failed(); ++machine) {
-    if (processes[machine]) callers.check_room(*processes[machine]);
+  for (std::size_t slot = 0; slot < processes.size() && !failed(); ++slot) {
+    if (processes[slot]) callers.check_room(*processes[slot]);
   }
   end_all();
   for (std::size_t machine = 0; machine < machines.size() && !failed(); ++machine) {

@@ -23,6 +23,7 @@ auto write(Line& line, Line::Kind kind, Arrives arrives) -> decltype(arrives()) 
     if (line.gone()) return away();
   }
   auto answer = arrives();
+  if (!answer && answer.error().code == Code::corrupt) line.store_is_corrupt();
   if (fate == Fate::slow_answer) {
     line.meanwhile();
     if (line.gone()) return doubtful();

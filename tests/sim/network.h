@@ -34,6 +34,7 @@ class Line {
   virtual void renewed_there(store::EngineId engine) = 0;
   virtual void renewed_here(Duration sent) = 0;
   virtual void taken_back(int engines) = 0;
+  virtual void store_is_corrupt() = 0;  // it says so, and writes nothing any more
 };
 
 class Network final : public store::Store {

@@ -139,7 +139,7 @@ std::int64_t Oracle::owner_of(const base::Key16& key) const {
 void Oracle::key_fresh(const Fresh& fresh) {
   if (fresh.owner == 0) return;
   const auto owner = static_cast<store::EngineId>(fresh.owner >> store::kSeqBits);
-  const bool known = owner == fresh.engine || engines_[owner].opened <= fresh.renewed;
+  const bool known = owner == fresh.engine || engines_[owner].opened < fresh.renewed;
   if (!known) return;
   fail(fmt::format("a key is fresh to engine {}, and had come as row {} before it asked",
                    fresh.engine, fresh.owner));

@@ -94,7 +94,11 @@ void Process::leased_there(std::span<const store::LeaseAsk> asks,
   world.oracle.leased(asks, grants);
 }
 
-Duration Process::sending() { return world.now; }
+// No two renewals, and no renewal and what came before it, are of one moment.
+Duration Process::sending() {
+  world.pass(Duration(1));
+  return world.now;
+}
 
 void Process::renewed_there(store::EngineId id) {
   world.trace.line("renewed", {{"engine", static_cast<std::int64_t>(id)}});
@@ -176,8 +180,8 @@ void Process::reap() {
 
 bool Process::failed() const {
   const ledger::Ledger::Health health = ledger->health();
-  const bool store_broken = health.store && health.store->code == Code::corrupt;
-  return health.journal.has_value() || store_broken;
+  // Only a disk that fails may make it so: a store is not corrupt for another reason here.
+  return health.journal.has_value() || (corrupt_ && world.machines[machine]->disk_has_failed);
 }
 
 bool Process::awake() const { return serving && !gone_ && world.now >= paused_until; }

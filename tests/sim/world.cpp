@@ -276,6 +276,7 @@ void World::change_disk() {
   machine.disk.fail_syncs_after(-1);
   machine.disk.set_free_bytes(std::numeric_limits<std::int64_t>::max());
   machine.disk_fails = was_well;
+  machine.disk_has_failed |= was_well;
   trace.line("disk", {{"fails", static_cast<std::int64_t>(was_well)}});
   if (!was_well) {
     if (setup.store == StoreKind::sqlite) look_at_store();  // the operator's saw it fail

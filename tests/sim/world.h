@@ -36,8 +36,8 @@ struct Machine {
   base::MemoryFiles disk;
   disk::Machine sqlite{disk};  // what connections to files on that disk share
   time::ManualClock clock;
-  bool disk_fails = false;
-  std::vector<store::EngineId> engines = {};  // that ever ran here
+  bool disk_fails = false, disk_has_failed = false;  // now, ever
+  std::vector<store::EngineId> engines = {};         // that ever ran here
   explicit Machine(Instant wall) : clock(wall) {}
 };
 
@@ -58,6 +58,7 @@ class Process final : public Line, public std::enable_shared_from_this<Process> 
   void renewed_there(store::EngineId engine) override;
   void taken_back(int engines) override;
   void renewed_here(Duration sent) override { renewed_sent = sent; }
+  void store_is_corrupt() override { corrupt_ = true; }
 
   // Opens the engine. Error: nothing is open.
   [[nodiscard]] Status open();
@@ -96,7 +97,7 @@ class Process final : public Line, public std::enable_shared_from_this<Process> 
  private:
   [[nodiscard]] Status connect();
   std::unique_ptr<ledger::Ledger> owned_;
-  bool gone_ = false;
+  bool gone_ = false, corrupt_ = false;
   int frames_ = 0, lanes_ = 0;
 };
 
