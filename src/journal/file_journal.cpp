@@ -39,7 +39,7 @@ Status FileJournal::begin() {
                                                    .segment = 1,
                                                    .first_frame = 1,
                                                    .store_id = options_.store_id})));
-  AIMETER_CHECK_OK(file->sync());
+  // Not synced: what is acknowledged is, and the header with it.
   writing_segment_ = 1;
   writing_file_ = file;
   const base::Lock lock(mutex_);

@@ -110,10 +110,16 @@ std::optional<Drained> read_drained(base::Files& files, const std::string& folde
   return Drained{*seq, text->substr(kSeqDigits + 1)};
 }
 
-// The mark goes last: what is left of a folder must still say that it was drained.
+// The mark is safe before anything goes, and goes last: what is left of a folder must still say
+// that it was drained.
 [[nodiscard]] Status remove_folder(base::Files& files, const std::string& folder) {
   AIMETER_TRY(const std::vector<std::string> names, files.list(folder));
   const std::string mark = drained_mark(folder);
+  {
+    AIMETER_TRY(const auto marked, files.open(mark, base::OpenMode::read_write));
+    AIMETER_CHECK_OK(marked->sync());
+  }
+  AIMETER_CHECK_OK(files.sync_folder(folder));
   for (const std::string& name : names) {
     const std::string path = folder + "/" + name;
     if (path != mark) AIMETER_CHECK_OK(files.remove(path));
@@ -142,7 +148,8 @@ Status write_drained(base::Files& files, const std::string& folder, store::Seq s
                      const base::Key16& store_id) {
   AIMETER_TRY(const std::unique_ptr<base::File> file,
               files.open(drained_mark(folder), base::OpenMode::create));
-  // Not synced: without it the folder is read once more, and nothing of it is applied.
+  // Not synced before the folder goes: without it the folder is read once more, and nothing of it
+  // is applied.
   return file->write_at(0, fmt::format("{:020} {}\n", seq, hex_of(store_id)));
 }
 

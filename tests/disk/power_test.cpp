@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <iostream>
 #include <random>
@@ -136,6 +137,53 @@ void lose_power(Durability durability, const Loss& loss) {
   expect_all_there(world, told);
 }
 
+// What a journal has is in the store when its folder goes, and no part of the folder that stays
+// looks like damage. Each operation of the open that removes it, with several seeds.
+struct Removal {
+  std::uint64_t first = 0, last = 0;  // operations
+};
+
+Removal remove_a_journal(World& world, Told& told) {
+  {
+    Up up(world, told);
+    if (!up.open_store()) return {};
+    up.put_plan("main");
+    up.subscribe();
+    if (!up.open_ledger()) return {};
+    up.calls("a", 16);  // over several segments
+    up.drain();
+    up.close_ledger_and_die();  // nobody checkpoints the log
+  }
+  world.clock.advance(std::chrono::minutes(2));
+  Removal removal{.first = world.files.operations() + 1};
+  Up up(world, told);
+  up.open();
+  removal.last = world.files.operations();
+  up.kill();
+  return removal;
+}
+
+int lose_power_while_a_journal_goes(const Removal& removal, Kept kept) {
+  int losses = 0;
+  for (std::uint64_t i = removal.first; i <= removal.last; ++i) {
+    for (std::uint64_t seed = 1; seed <= (kept == Kept::some ? 8 : 1); ++seed) {
+      SCOPED_TRACE(fmt::format("operation {}, seed {}", i, seed));
+      World world;
+      Told told;
+      std::mt19937_64 random(seed * 1'000'003 + i);
+      world.files.lose_power_at(i, [&] { return kept == Kept::some && random() % 2 == 0; });
+      (void)remove_a_journal(world, told);
+      if (world.files.has_power()) return losses;  // it ended before
+      ++losses;
+      world.files.power_on();
+      EXPECT_EQ(told.rows.size(), 16U);
+      expect_all_there(world, told);
+      if (::testing::Test::HasFailure()) return losses;
+    }
+  }
+  return losses;
+}
+
 std::uint64_t number_given(const char* name, std::uint64_t otherwise) {
   const char* given = std::getenv(name);
   return given != nullptr ? std::strtoull(given, nullptr, 10) : otherwise;
@@ -182,6 +230,17 @@ TEST(Power, WhatTheStoreHasAcknowledgedIsNotLostWithTheUnsynced) {
 }
 TEST(Power, WhatTheStoreHasAcknowledgedIsNotLostWithPartsOfTheUnsynced) {
   lose_power_everywhere(Durability::store, Kept::some, 19);
+}
+TEST(Power, AJournalGoesOnlyWhenTheStoreDoesNotNeedIt) {
+  World world;
+  Told told;
+  const Removal removal = remove_a_journal(world, told);
+  const auto journals = world.files.list("/data/usage.db.aimeter");
+  ASSERT_TRUE(journals) << journals.error().message;
+  ASSERT_EQ(std::ranges::count(*journals, "1"), 0) << "the first one's folder is gone";
+  ASSERT_EQ(std::ranges::count(*journals, "2"), 1);
+  EXPECT_GE(lose_power_while_a_journal_goes(removal, Kept::none), 10);
+  EXPECT_GE(lose_power_while_a_journal_goes(removal, Kept::some), 10 * 8);
 }
 
 }  // namespace

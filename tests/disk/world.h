@@ -147,6 +147,11 @@ class Up {
     kill_ledger();
     store_.reset();
   }
+  // The engine ends as it should, and the process dies before it has closed the store.
+  void close_ledger_and_die() {
+    if (power()) ledger_.reset();
+    kill();
+  }
   void kill() {
     kill_ledger();
     process_.kill();
