@@ -54,6 +54,37 @@ TEST(Record, a_key_recorded_before_gives_the_original_record) {
   EXPECT_TRUE(engine->tenant("other").record(used(11, 20, "k"))) << "keys are per tenant";
 }
 
+TEST(Record, a_key_whose_row_was_pruned_gives_back_what_is_known) {
+  testing::ManualClock clock(TestEngine::default_start());
+  const std::unique_ptr<store::Store> store = store::make_memory_store(clock);
+  OpenOptions options{.clock = &clock};
+  options.ports.store = store.get();
+  const Engine engine = *open("memory:", std::move(options));
+  UsageRecord record = used(10, 20, "k");
+  record.occurred_at = clock.now() - 80 * kDay;
+  record.meta = {{"team", "red"}};
+  const auto first = engine.tenant("acme").record(record);
+  ASSERT_TRUE(first) << first.error().message;
+  ASSERT_TRUE(engine.drain());
+  ASSERT_EQ(store->change({store::Prune{.before = clock.now()}, "test"})->rows, 1);
+  const auto again = engine.tenant("acme").record(record);
+  ASSERT_TRUE(again) << again.error().message;
+  EXPECT_TRUE(again->duplicate);
+  EXPECT_EQ(again->record.id, first->record.id);
+  EXPECT_TRUE(again->record.duplicate) << "what is shown is not the row, and not billed";
+  EXPECT_EQ(again->record.usage.total_tokens.count, 30);
+  EXPECT_EQ(again->record.total_cost, first->record.total_cost);
+  EXPECT_EQ(again->record.occurred_at, record.occurred_at);
+  EXPECT_EQ(again->record.meta, record.meta);
+  EXPECT_EQ(again->record.idempotency_key, "k");
+  EXPECT_EQ(engine.tenant("acme").usages().sum()->calls, 1) << "counted once";
+  UsageRecord other = record;
+  other.usage.input_tokens.count = 11;
+  const auto conflict = engine.tenant("acme").record(other);
+  ASSERT_FALSE(conflict);
+  EXPECT_EQ(conflict.error().code, Code::conflict);
+}
+
 TEST(Record, time_is_bounded_unless_it_is_history) {
   TestEngine engine;
   const Instant now = engine.clock().now();

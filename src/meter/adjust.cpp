@@ -243,8 +243,13 @@ Result<Settled> Core::adjust(const std::optional<TenantId>& tenant, const Adjust
         .key = store::key_of(original.account.tenant.text, difference.kind, difference.key),
         .content = content_of(adjustment.of, difference.usage, cost)};
     AIMETER_TRY(const ledger::KeyEntry entry, deps_.ledger.enter_key(key));
-    if (entry.what == ledger::KeyEntry::What::seen)
-      return this->original(original.account.tenant, entry.seen.row);
+    if (entry.what == ledger::KeyEntry::What::seen) {
+      UsageRecord repeat{.account = original.account, .usage = difference.usage};
+      repeat.total_cost = cost;
+      repeat.adjustment = true;
+      repeat.adjusts = adjustment.of;
+      return this->original(std::move(repeat), entry.seen.row);
+    }
     Result<std::vector<UsageRecord>> before =
         adjustments_of(original.account, original.occurred_at, adjustment.of);
     Status good = before ? check_left(usage, *before, difference.usage, cost)

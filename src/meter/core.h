@@ -101,7 +101,9 @@ class Core final : public MeterCore {
   [[nodiscard]] Result<Written> write(Incoming incoming, const RecordOptions& options);
   [[nodiscard]] Result<Written> write_keyed(Incoming incoming, const RecordOptions& options);
   [[nodiscard]] Result<Written> write_held(Incoming incoming);
-  [[nodiscard]] Result<Settled> original(const TenantId& tenant, std::int64_t row);
+  // The row that `repeat` was settled as before. Where it was pruned: what the repeat says, under
+  // the row's id and marked as a duplicate.
+  [[nodiscard]] Result<Settled> original(UsageRecord repeat, std::int64_t row);
   struct Difference;
   [[nodiscard]] Result<Settled> adjust_by(const store::Settlement& original, std::int64_t row,
                                           Difference difference);

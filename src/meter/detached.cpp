@@ -134,7 +134,7 @@ Core::Claimed Core::claimed(ledger::HoldClaim claim, Answered answered) const {
 
 Result<Settled> Core::conclude(Claimed claimed, Result<ledger::DetachedOutcome> written) {
   if (!written) return std::unexpected(std::move(written).error());
-  if (written->first != 0) return original(claimed.record.account.tenant, written->first);
+  if (written->first != 0) return original(std::move(claimed.record), written->first);
   Settled settled{.record = std::move(claimed.record)};
   settled.record.id = written->outcome.row;
   settled.limit = std::move(written->outcome.check);

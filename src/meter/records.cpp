@@ -117,10 +117,18 @@ Result<Core::Incoming> Core::incoming(const TenantId& tenant, const UsageRecord&
   return incoming;
 }
 
-Result<Settled> Core::original(const TenantId& tenant, std::int64_t row) {
-  AIMETER_TRY(const store::Settlement found, settlement(tenant, row));
-  Settled settled{.record = store::record_of(found, row), .duplicate = true};
-  AIMETER_TRY(settled.limit, check_limit(found.account, {}));
+Result<Settled> Core::original(UsageRecord repeat, std::int64_t row) {
+  const Result<store::Settlement> found = settlement(repeat.account.tenant, row);
+  if (!found && found.error().code != Code::not_found) return std::unexpected(found.error());
+  Settled settled{.duplicate = true};
+  if (found) {
+    settled.record = store::record_of(*found, row);
+  } else {
+    settled.record = std::move(repeat);
+    settled.record.id = row;
+    settled.record.duplicate = true;
+  }
+  AIMETER_TRY(settled.limit, check_limit(settled.record.account, {}));
   return settled;
 }
 
@@ -181,10 +189,12 @@ Result<Core::Written> Core::write(Incoming incoming, const RecordOptions& option
 Result<Core::Written> Core::write_keyed(Incoming incoming, const RecordOptions& options) {
   if (!incoming.settlement.key) return write(std::move(incoming), options);
   const store::KeyRef key = *incoming.settlement.key;
-  const TenantId tenant = incoming.settlement.account.tenant;
   AIMETER_TRY(const ledger::KeyEntry entry, deps_.ledger.enter_key(key));
   if (entry.what == ledger::KeyEntry::What::seen) {
-    AIMETER_TRY(Settled settled, original(tenant, entry.seen.row));
+    UsageRecord repeat = store::record_of(incoming.settlement, entry.seen.row);
+    repeat.meta = std::move(incoming.meta);
+    repeat.idempotency_key = std::move(incoming.key_text);
+    AIMETER_TRY(Settled settled, original(std::move(repeat), entry.seen.row));
     return Written{.settled = std::move(settled), .is_new = false};
   }
   Result<Written> written = write(std::move(incoming), options);
