@@ -149,9 +149,9 @@ void Book::hear(LocalAccount account, const StoreWord& word) {
   const bool first = at == Body::kNowhere;
   if (first) at = body.add(word.key, epoch);
   Counter& counter = body.counters[at];
-  counter.used = word.used;
+  counter.hear(word);
   counter.free += word.granted;
-  counter.hear_limit(word.limit);
+  counter.check();
   counter.leased_elsewhere = word.leased_elsewhere;
   counter.held_elsewhere = word.held_elsewhere;
   if (first && counter.limit) {  // what was crossed before this engine knew of it was told before
@@ -377,8 +377,8 @@ void Book::applied(std::span<const AppliedPart> sums, std::span<const StoreWord>
     const base::SpinGuard lock(entry.lock);
     const std::uint32_t at = entry.body ? entry.body->find(word.key) : Body::kNowhere;
     if (at == Body::kNowhere) continue;
-    entry.body->counters[at].used = word.used;
-    entry.body->counters[at].hear_limit(word.limit);
+    entry.body->counters[at].hear(word);
+    entry.body->counters[at].check();
     entry.body->drop_if_done(at);
   }
 }

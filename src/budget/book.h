@@ -137,6 +137,9 @@ struct StoreWord {
   Amount granted = 0;  // added to the lease
   Amount leased_elsewhere = 0, held_elsewhere = 0;
   std::optional<Amount> limit = {};  // of a wallet: what was credited
+#if defined(AIMETER_FAULTS)
+  std::optional<Amount> bound = {};  // what used and leased may be together
+#endif
 };
 
 struct Actual {

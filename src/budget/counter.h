@@ -41,6 +41,10 @@ struct Counter {
   Amount used = 0;              // the store's word
   Amount leased_elsewhere = 0, held_elsewhere = 0;  // other engines, at the last word
 
+#if defined(AIMETER_FAULTS)
+  std::optional<Amount> bound = {};  // the store's word
+#endif
+
   Instant window = {};  // demand: what was taken in this window of ten seconds
   Amount taken_now = 0, taken_before = 0;
   Instant last_use = {};
@@ -70,9 +74,12 @@ struct Counter {
   }
   // At `hundredths` of a percent of the limit a call is told that it approaches.
   void set_limit(std::optional<Amount> newest, std::int64_t hundredths);
-  // Of a wallet: what was credited, by the store's word.
-  void hear_limit(std::optional<Amount> word) {
-    if (kind == BudgetKind::credits && blocking && word) limit = word;
+  void hear(const StoreWord& word) {
+    used = word.used;
+    if (kind == BudgetKind::credits && blocking && word.limit) limit = word.limit;
+#if defined(AIMETER_FAULTS)
+    bound = word.bound;
+#endif
   }
   void note_demand(Amount taken, Instant now);
   [[nodiscard]] Amount demand() const { return std::max(taken_now, taken_before); }
@@ -95,6 +102,9 @@ inline void Counter::check() const {
   AIMETER_ASSERT(held_leased >= 0);
   AIMETER_ASSERT(held_leased <= held);
   AIMETER_ASSERT(undrained_held >= 0);
+#if defined(AIMETER_FAULTS)  // the bound itself, of what this engine has of it
+  AIMETER_ASSERT(!blocking || !bound || used + free + held_leased + undrained_held <= *bound);
+#endif
 }
 
 inline void Counter::note_demand(Amount taken, Instant now) {

@@ -112,9 +112,7 @@ Status EngineLedger::learn(budget::LocalAccount local, const std::vector<budget:
   const std::scoped_lock lock(lane_);
   AIMETER_TRY(const std::vector<store::BudgetState> states, deps_.store.budget_states(keys));
   for (const store::BudgetState& state : states) {
-    budget::StoreWord word{.key = state.key, .used = state.used};
-    if (store::is_wallet(state.key)) word.limit = state.credited;
-    book_.hear(local, word);
+    book_.hear(local, word_of(state));
   }
   return {};
 }
@@ -150,12 +148,17 @@ Status EngineLedger::lease(budget::LocalAccount local, const std::vector<budget:
       catalogue_.store(version);
       return {};
     }
-    book_.hear(local, {.key = asks[i].key,
-                       .used = grant.used,
-                       .granted = grant.granted,
-                       .leased_elsewhere = grant.leased_elsewhere,
-                       .held_elsewhere = grant.held_elsewhere,
-                       .limit = grant.limit});
+    budget::StoreWord word{.key = asks[i].key,
+                           .used = grant.used,
+                           .granted = grant.granted,
+                           .leased_elsewhere = grant.leased_elsewhere,
+                           .held_elsewhere = grant.held_elsewhere,
+                           .limit = grant.limit};
+#if defined(AIMETER_FAULTS)  // a lease grows inside its limit alone
+    AIMETER_ASSERT(grant.granted == 0 || grant.used + grant.leased <= grant.limit);
+    word.bound = std::max(grant.limit, grant.used + grant.leased);
+#endif
+    book_.hear(local, word);
   }
   return {};
 }

@@ -6,6 +6,7 @@
 
 #include "base/fault.h"
 #include "ledger/frames.h"
+#include "store/bound.h"
 #include "store/codec.h"
 
 namespace aimeter::ledger {
@@ -32,6 +33,15 @@ budget::Actual actual_of(const store::Settlement& settlement) {
           .requests = 1,
           .cost_currency = settlement.total_cost.currency,
           .rates = settlement.pins.rates};
+}
+
+budget::StoreWord word_of(const store::BudgetState& state) {
+  budget::StoreWord word{.key = state.key, .used = state.used};
+  if (store::is_wallet(state.key)) word.limit = state.credited;
+#if defined(AIMETER_FAULTS)
+  word.bound = store::bound_of(state);
+#endif
+  return word;
 }
 
 Error refused_by(const std::shared_ptr<const Refusal>& refusal) {

@@ -29,6 +29,7 @@ namespace aimeter::ledger {
 [[nodiscard]] budget::Names names_of(const store::Settlement& settlement);
 [[nodiscard]] budget::Actual actual_of(const store::Settlement& settlement);
 // quota_exceeded, or insufficient_credits where the wallet refuses.
+[[nodiscard]] budget::StoreWord word_of(const store::BudgetState& state);
 [[nodiscard]] Error refused_by(const std::shared_ptr<const Refusal>& refusal);
 
 class EngineLedger final : public Ledger {

@@ -7,6 +7,7 @@
 
 #include "base/hash.h"
 #include "ledger/engine_ledger.h"
+#include "store/bound.h"
 #include "store/codec.h"
 
 namespace aimeter::ledger {
@@ -173,15 +174,9 @@ void EngineLedger::count_applied(std::span<const store::Settlement> batch,
   words.reserve(applied.budgets.size());
   for (const store::BudgetState& state : applied.budgets) {
 #if defined(AIMETER_FAULTS)
-    if (state.blocking && state.limit) {  // the bound, after every batch
-      AIMETER_ASSERT(state.used + state.leased <=
-                     *state.limit + state.over_hold + state.late + state.fallen);
-    }
+    AIMETER_ASSERT(store::in_bound(state));
 #endif
-    budget::StoreWord& word = words.emplace_back();
-    word.key = state.key;
-    word.used = state.used;
-    if (store::is_wallet(state.key)) word.limit = state.credited;
+    words.push_back(word_of(state));
   }
   book_.applied(parts, words);
 }

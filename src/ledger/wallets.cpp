@@ -51,9 +51,8 @@ void EngineLedger::hear_wallet(const store::Changed& changed) {
     if (!book_.unknown_of(local, keys).empty()) continue;
     const auto states = deps_.store.budget_states(keys);
     if (!states) continue;
-    book_.applied(
-        {}, std::vector<budget::StoreWord>{
-                {.key = keys[0], .used = states->at(0).used, .limit = states->at(0).credited}});
+    const budget::StoreWord word = word_of(states->at(0));
+    book_.applied({}, {&word, 1});
   }
 }
 

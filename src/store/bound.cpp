@@ -13,9 +13,12 @@ Amount clamped(Wide value) {
   return static_cast<Amount>(std::clamp<Wide>(value, 0, kMax));
 }
 
+Wide wide_bound(const BudgetState& budget) {
+  return Wide{*budget.limit} + budget.over_hold + budget.late + budget.fallen;
+}
+
 Wide above_bound(const BudgetState& budget) {
-  const Wide taken = Wide{budget.used} + budget.leased;
-  return taken - (Wide{*budget.limit} + budget.over_hold + budget.late + budget.fallen);
+  return Wide{budget.used} + budget.leased - wide_bound(budget);
 }
 
 bool rules(const BudgetState& budget) { return budget.blocking && budget.limit; }
@@ -36,6 +39,10 @@ void name_limit(BudgetState& budget, const Naming& named) {
   if (!rules(budget)) return;
   if (ruled && *budget.limit >= *before) return;
   budget.fallen = clamped(Wide{budget.fallen} + clamped(above_bound(budget)));
+}
+
+std::optional<Amount> bound_of(const BudgetState& budget) {
+  return rules(budget) ? std::optional(clamped(wide_bound(budget))) : std::nullopt;
 }
 
 bool in_bound(const BudgetState& budget) { return !rules(budget) || above_bound(budget) <= 0; }

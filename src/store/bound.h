@@ -34,6 +34,8 @@ void name_limit(BudgetState& budget, const Naming& named);
   if (!is_wallet(budget.key)) return named;
   return {.limit = budget.credited, .blocking = named.blocking};
 }
+// What `used + leased` may be at most; empty: it does not block. Out of range: the largest Amount.
+[[nodiscard]] std::optional<Amount> bound_of(const BudgetState& budget);
 [[nodiscard]] bool in_bound(const BudgetState& budget);
 
 // What one part of a settlement does to its counter. `given_up` is what its lease or its row of
