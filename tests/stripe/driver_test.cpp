@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <mutex>
 
 #include "billing/signature.h"
 #include "drivers/billing/stripe/api.h"
@@ -64,15 +65,27 @@ class StripeDriver : public ::testing::Test {
     return driver_->charge_overage(one.account, one);
   }
   // The faults of the next requests, in order; then none.
-  void faults(std::vector<Fault> next) { next_ = std::move(next), used_ = 0; }
+  void faults(std::vector<Fault> next) {
+    const std::lock_guard lock(mutex_);
+    next_ = std::move(next);
+    used_ = 0;
+    seen_.clear();
+  }
+  // Since the faults were given.
+  std::vector<ApiRequest> seen() {
+    const std::lock_guard lock(mutex_);
+    return seen_;
+  }
 
   Books books_{kSecret};
   time::ManualClock clock_{at(kNow)};
+  std::mutex mutex_;  // guards these, which the server's threads use
   std::vector<Fault> next_;
   std::size_t used_ = 0;
   std::vector<ApiRequest> seen_;
   std::vector<Duration> waits_;
   testing::Server server_{books_, [this](const ApiRequest& request) {
+                            const std::lock_guard lock(mutex_);
                             seen_.push_back(request);
                             return used_ < next_.size() ? next_[used_++] : Fault::none;
                           }};
@@ -97,9 +110,9 @@ TEST_F(StripeDriver, ABatchIsOneInvoiceItemOfItsCustomer) {
   EXPECT_EQ(items[0].at("period").at("end").as_int64(), kNow + 86'400);
   EXPECT_EQ(items[0].at("metadata").at("aimeter_batch").as_string(), "k1");
   EXPECT_EQ(items[0].at("metadata").at("aimeter_tenant").as_string(), "acme");
-  ASSERT_EQ(seen_.size(), 1U);
-  EXPECT_EQ(seen_[0].version, drivers::stripe::kVersion);
-  EXPECT_EQ(seen_[0].key, "aimeter-batch-k1-1");
+  ASSERT_EQ(seen().size(), 1U);
+  EXPECT_EQ(seen()[0].version, drivers::stripe::kVersion);
+  EXPECT_EQ(seen()[0].key, "aimeter-batch-k1-1");
 }
 
 TEST_F(StripeDriver, ACreditIsANegativeItem) {
@@ -115,7 +128,7 @@ TEST_F(StripeDriver, TheSameBatchAgainIsTheSameItem) {
   ASSERT_TRUE(first && second);
   EXPECT_EQ(first->id, second->id);
   EXPECT_EQ(books_.all("invoiceitem").size(), 1U);
-  EXPECT_EQ(seen_[0].key, seen_[1].key);
+  EXPECT_EQ(seen()[0].key, seen()[1].key);
 }
 
 // Each fault once, then the service is well: one item, whatever the fault did.
@@ -124,12 +137,11 @@ TEST_F(StripeDriver, AFaultThatPassesIsTriedAgainWithTheSameKey) {
                             Fault::limited_429, Fault::busy_409}) {
     const int id = 10 + static_cast<int>(fault);
     SCOPED_TRACE(id);
-    seen_.clear();
     faults({fault});
     const Result<Receipt> receipt = charge(batch(id, 100 + id));
     ASSERT_TRUE(receipt) << receipt.error().message;
-    EXPECT_EQ(seen_.size(), 2U);
-    EXPECT_EQ(seen_.front().key, seen_.back().key);
+    EXPECT_EQ(seen().size(), 2U);
+    EXPECT_EQ(seen().front().key, seen().back().key);
     EXPECT_EQ(books_.all("invoiceitem").back().at("amount").as_int64(), 100 + id);
   }
   EXPECT_EQ(books_.all("invoiceitem").size(), 6U);
@@ -158,13 +170,12 @@ TEST_F(StripeDriver, WhatMayHaveBeenChargedIsInDoubtAndWhatCannotIsNot) {
   int id = 0;
   for (const Row& row : rows) {
     SCOPED_TRACE(row.sentence);
-    seen_.clear();
     faults({row.fault, row.fault, row.fault});
     const Result<Receipt> receipt = charge(batch(++id, 100));
     ASSERT_FALSE(receipt);
     EXPECT_EQ(receipt.error().code, row.code) << receipt.error().message;
     EXPECT_EQ(books_.all("invoiceitem").size(), row.items);
-    EXPECT_EQ(seen_.size(), static_cast<std::size_t>(row.requests));
+    EXPECT_EQ(seen().size(), static_cast<std::size_t>(row.requests));
     EXPECT_THAT(receipt.error().message, Not(HasSubstr(kSecret)));
   }
 }
@@ -271,12 +282,12 @@ TEST_F(StripeDriver, AfterTwentyHoursItLooksBeforeItCharges) {
   const std::int64_t later = kNow + 20 * 3'600;
   clock_.set_wall(at(later));
   books_.set_now(later);
-  seen_.clear();
+  faults({});
   const Result<Receipt> found = charge(lost);
   ASSERT_TRUE(found) << found.error().message;
   EXPECT_EQ(found->id, books_.all("invoiceitem").front().at("id").as_string());
-  for (const ApiRequest& request : seen_) EXPECT_EQ(request.method, "GET");
-  EXPECT_EQ(seen_.size(), 3U);
+  for (const ApiRequest& request : seen()) EXPECT_EQ(request.method, "GET");
+  EXPECT_EQ(seen().size(), 3U);
 
   OverageBatch never = batch(2, 900);
   never.sent_at = at(kNow);
