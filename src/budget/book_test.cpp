@@ -118,6 +118,17 @@ TEST(Book, TheLimitThatIsReachedRefusesBeforeALeaseThatIsNotToBeHad) {
   EXPECT_FALSE(answer.fits_limit);
 }
 
+#if defined(AIMETER_FAULTS)
+TEST(BookDeathTest, WhatIsLeasedAboveTheBoundEndsTheTestBuild) {
+  BookFixture fixture({tokens_budget(100)});
+  budget::StoreWord word{.key = fixture.key(), .used = 40, .granted = 60};
+  word.bound = 100;
+  fixture.book.hear(fixture.local, word);  // just fits
+  word.granted = 1;
+  EXPECT_DEATH(fixture.book.hear(fixture.local, word), "bound");
+}
+#endif
+
 TEST(Book, SettlementAboveHoldNeverRefusedAndNeverSellsTwice) {
   BookFixture fixture({tokens_budget(100)});
   fixture.grant(100);
