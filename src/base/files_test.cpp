@@ -224,6 +224,21 @@ TEST(MemoryFiles, WhatAFailedSyncDroppedIsNotBroughtByALaterOne) {
   EXPECT_EQ(files.bytes("d/f"), std::string("\0\0cd", 4));
 }
 
+TEST(MemoryFiles, AFailedSyncIsToldOnceToEachWhoHadTheFileOpen) {
+  MemoryFiles files;
+  ASSERT_TRUE(files.make_folder("d"));
+  auto one = files.open("d/f", OpenMode::create).value();
+  auto other = files.open("d/f", OpenMode::create).value();
+  files.fail_syncs_after(0);
+  EXPECT_FALSE(one->sync());
+  files.fail_syncs_after(-1);
+  auto later = files.open("d/f", OpenMode::create).value();
+  EXPECT_TRUE(one->sync()) << "it knows";
+  EXPECT_TRUE(later->sync()) << "it was not there";
+  EXPECT_EQ(other->sync().error().message, "d/f: cannot sync: Input/output error (errno 5)");
+  EXPECT_TRUE(other->sync()) << "once";
+}
+
 TEST(Fork, AChildKnowsWhatItsParentMade) {
   const ForkMark before;
   EXPECT_FALSE(before.forked());

@@ -8,6 +8,7 @@
 #include <functional>
 #include <limits>
 #include <set>
+#include <utility>
 
 namespace aimeter::base {
 namespace {
@@ -42,7 +43,8 @@ struct Pending {
 
 struct Node {
   std::string now, safe;
-  std::vector<Pending> pending;  // in order
+  std::vector<Pending> pending;    // in order
+  std::uint64_t failed_syncs = 0;  // each open file is told of them once
 
   void all_safe() {
     for (const Pending& change : pending) {
@@ -168,7 +170,11 @@ class MemoryFile final : public File {
  public:
   MemoryFile(std::shared_ptr<MemoryFiles::Disk> disk, std::string path, std::shared_ptr<Node> node,
              std::uint64_t life)
-      : disk_(std::move(disk)), path_(std::move(path)), node_(std::move(node)), life_(life) {}
+      : disk_(std::move(disk)),
+        path_(std::move(path)),
+        node_(std::move(node)),
+        told_(node_->failed_syncs),
+        life_(life) {}
 
   Status write_at(std::uint64_t offset, std::string_view bytes) override {
     const Lock lock(disk_->mutex);
@@ -213,10 +219,12 @@ class MemoryFile final : public File {
     if (!disk_->begin_operation()) return gone("sync");
     if (!pass_one(disk_->good_syncs)) {
       for (Pending& change : node_->pending) change.dropped = true;
+      told_ = ++node_->failed_syncs;
       return failure("sync", path_, EIO);
     }
     node_->all_safe();
-    return {};
+    if (std::exchange(told_, node_->failed_syncs) == node_->failed_syncs) return {};
+    return failure("sync", path_, EIO);  // that of another who has it open
   }
   Result<std::uint64_t> size() override {
     const Lock lock(disk_->mutex);
@@ -237,6 +245,7 @@ class MemoryFile final : public File {
   std::shared_ptr<MemoryFiles::Disk> disk_;
   std::string path_;
   std::shared_ptr<Node> node_;
+  std::uint64_t told_;  // of failed syncs; those from before it was opened are not told
   std::uint64_t life_;
 };
 

@@ -8,7 +8,8 @@
 // crash(), which keeps only what was synced, and power that is lost at a chosen operation. As
 // strict as POSIX allows: a new or removed name is safe only after sync_folder() of its folder,
 // bytes and length only after sync() of their file. A failed sync drops what it should have
-// written, as the kernel does: no later sync brings it to the disk.
+// written, as the kernel does: no later sync brings it to the disk. Every other open file of the
+// same bytes is told at its own next sync, once; one that is opened later is told nothing.
 #pragma once
 
 #include <cstdint>

@@ -39,7 +39,8 @@ Status FileJournal::begin() {
                                                    .segment = 1,
                                                    .first_frame = 1,
                                                    .store_id = options_.store_id})));
-  // Not synced: what is acknowledged is, and the header with it.
+  // Without its header nobody knows later whose leases the engine had, though no frame was synced.
+  AIMETER_CHECK_OK(file->sync());
   writing_segment_ = 1;
   writing_file_ = file;
   const base::Lock lock(mutex_);

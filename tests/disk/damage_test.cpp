@@ -68,6 +68,74 @@ TEST_F(Damage, AfterAFailedSyncOfTheStoreNothingIsGrantedUntilItIsOpenedAgain) {
   EXPECT_TRUE(told_.rows.contains("again"));
 }
 
+// One process works on a new file, the `good + 1`st sync and all later ones fail until it has
+// `ended`. Then the disk works again. What another one is told after that is there when the power
+// has gone.
+enum class End : std::uint8_t { close, kill };
+void sync_fails_and_the_power_goes_later(int good, End end) {
+  SCOPED_TRACE(fmt::format("after {} syncs, {}", good, end == End::close ? "closed" : "killed"));
+  World world;
+  Told told;
+  {
+    Up first(world, told);
+    world.files.fail_syncs_after(good);
+    first.open();
+    first.put_plan("main");
+    first.subscribe();
+    first.calls("first", 2);
+    first.drain();
+    end == End::close ? first.close() : first.kill();
+  }
+  world.files.fail_syncs_after(-1);
+  {
+    Up next(world, told);
+    ASSERT_TRUE(next.open_store());
+    next.put_plan("next");
+    ASSERT_TRUE(told.plans.contains("next"));
+    next.kill();
+  }
+  world.files.crash();
+  Up last(world, told);
+  ASSERT_TRUE(last.open_store());
+  for (const std::string& slug : told.plans) {
+    const auto plan = last.store().find_plan(TenantId{}, slug);
+    EXPECT_TRUE(plan && *plan) << slug << " was told to be there";
+  }
+  expect_clean(last.store());
+}
+
+TEST(FailedSync, WhoOpensAfterItStandsOnWhatIsOnTheDisk) {
+  constexpr int kSyncs = 40;  // more than there are
+  for (int good = 0; good < kSyncs; ++good) {
+    sync_fails_and_the_power_goes_later(good, End::close);
+    sync_fails_and_the_power_goes_later(good, End::kill);
+  }
+}
+
+TEST(FailedSync, WhoHadTheLogOpenIsToldAndWritesNoMore) {
+  World world;
+  Told told;
+  Up one(world, told), other(world, told);
+  ASSERT_TRUE(one.open_store());
+  ASSERT_TRUE(other.open_store());
+  one.put_plan("before");
+  world.files.fail_syncs_after(0);
+  one.put_plan("lost");
+  world.files.fail_syncs_after(-1);
+  EXPECT_FALSE(told.plans.contains("lost"));
+  other.put_plan("other");
+  EXPECT_FALSE(told.plans.contains("other")) << "it would stand on what is not on the disk";
+  const store::Change plan{store::PutPlan{{.name = "again", .slug = "again"}}, "test"};
+  const auto refused = other.store().change(plan);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::corrupt);
+  Up again(world, told);
+  ASSERT_TRUE(again.open_store());
+  again.put_plan("again");
+  EXPECT_TRUE(told.plans.contains("again")) << "it has written the log again";
+  EXPECT_FALSE(world.files.open("/data/usage.db.aimeter/sync-failed", base::OpenMode::read));
+}
+
 TEST_F(Damage, AFailedSyncOfTheJournalIsInDoubtAndEndsTheGranting) {
   {
     Up up(world_, told_);

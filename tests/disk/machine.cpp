@@ -104,7 +104,8 @@ class OpenFile {
     return done ? SQLITE_OK : code_of(done.error(), SQLITE_IOERR_TRUNCATE);
   }
   int sync() {
-    if (!alive() || !file_->sync()) return SQLITE_IOERR_FSYNC;
+    if (!alive()) return SQLITE_IOERR;  // nobody is there to see a sync fail
+    if (!file_->sync()) return SQLITE_IOERR_FSYNC;
     // As SQLite's own VFS does with a journal that it has made.
     if (std::exchange(sync_name_, false) && !machine_.files_.sync_folder(folder_of(path_))) {
       return SQLITE_IOERR_DIR_FSYNC;

@@ -64,14 +64,18 @@ void World::make_all_well() {
     if (!process) continue;
     process->paused_until = process->cut_until = Duration{};
   }
-  for (std::size_t slot = 0; slot < processes.size(); ++slot) {
-    const std::shared_ptr<Process> process = processes[slot];
-    const bool failed = process && process->failed();
-    if (failed) process->kill();  // it can only be opened anew
-  }
-  reap();
+  end_failed();
   if (setup.store == StoreKind::sqlite) look_at_store();
   while (!on_the_way_.empty()) arrive_late();
+}
+
+// They can only be opened anew.
+void World::end_failed() {
+  for (std::size_t slot = 0; slot < processes.size(); ++slot) {
+    const std::shared_ptr<Process> process = processes[slot];
+    if (process && process->failed()) process->kill();
+  }
+  reap();
 }
 
 void World::run_quietly(int rounds) {
@@ -119,6 +123,7 @@ void World::heal_and_end() {
     run_quietly(4);
   }
   callers.poll_records();
+  end_failed();  // some hear only now of a sync that failed
   // Whoever opens next finds what the dead have left; one of each machine does.
   for (std::size_t slot = 0; slot < processes.size() && !failed(); ++slot) {
     if (!processes[slot] || (slot >= machines.size() && !processes[slot]->doubted)) continue;
@@ -132,7 +137,7 @@ void World::heal_and_end() {
   if (failed()) return;
   oracle.check_idle();
   for (std::size_t slot = 0; slot < processes.size() && !failed(); ++slot) {
-    if (processes[slot]) callers.check_room(*processes[slot]);
+    if (processes[slot] && !processes[slot]->failed()) callers.check_room(*processes[slot]);
   }
   end_all();
   for (std::size_t machine = 0; machine < machines.size() && !failed(); ++machine) {

@@ -109,6 +109,7 @@ void Callers::check_room(Process& process) {
     world_.trace.line("what fits is granted",
                       {{"process", static_cast<std::int64_t>(process.number)}, {"tokens", room}});
     const CallRef all = ask(room);
+    if (process.failed()) return;
     if (!all->holding) {
       return world_.oracle.fail("what fits is not granted: " + std::to_string(room) + " tokens");
     }

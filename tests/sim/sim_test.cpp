@@ -37,6 +37,7 @@ void same_seed_same_trace(StoreKind store, std::size_t steps) {
 }
 
 TEST(Sim, SameSeedGivesTheSameTrace) { same_seed_same_trace(StoreKind::memory, 400); }
+TEST(Sim, SameSeedGivesTheSameTraceOnSqlite) { same_seed_same_trace(StoreKind::sqlite, 200); }
 
 struct Share {  // of a run
   StoreKind store = StoreKind::memory;
@@ -65,8 +66,16 @@ void expect_nothing_wrong(const Share& share) {
   }
 }
 
-constexpr std::size_t kMemory = 60, kMemoryLong = 1'250;
+constexpr std::size_t kMemory = 60, kMemoryLong = 1'200;
 Share memory_share(std::uint64_t seed) { return {StoreKind::memory, seed, kMemory, kMemoryLong}; }
+
+constexpr std::size_t kSqlite = 15, kSqliteLong = 100;
+Share sqlite_share(std::uint64_t seed) { return {StoreKind::sqlite, seed, kSqlite, kSqliteLong}; }
+
+TEST(Sim, SqliteSeed1) { expect_nothing_wrong(sqlite_share(1)); }
+TEST(Sim, SqliteSeed2) { expect_nothing_wrong(sqlite_share(2)); }
+TEST(Sim, SqliteSeed3) { expect_nothing_wrong(sqlite_share(3)); }
+TEST(Sim, SqliteSeed4) { expect_nothing_wrong(sqlite_share(4)); }
 
 TEST(Sim, MemorySeed1) { expect_nothing_wrong(memory_share(1)); }
 TEST(Sim, MemorySeed2) { expect_nothing_wrong(memory_share(2)); }

@@ -50,6 +50,13 @@ void World::look_at_store() {
   store = *std::move(opened);
 }
 
+// A sync that fails, also that of another process, is told to everybody who has the log open.
+bool World::operator_opens_again() {
+  if (setup.store != StoreKind::sqlite || !machines[0]->disk_has_failed) return false;
+  if (!machines[0]->disk_fails) look_at_store();
+  return true;
+}
+
 World::~World() {
   for (auto& process : processes) {
     if (process) process->kill();

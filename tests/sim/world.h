@@ -128,9 +128,8 @@ class World {
   [[nodiscard]] Process* any_process(const std::function<bool(const Process&)>& good);
   void run_quietly(int rounds);  // every worker in turn, some time between
   [[nodiscard]] Clock& wall_of(std::size_t machine) { return machines[machine]->clock; }
-  [[nodiscard]] bool store_disk_fails() const {
-    return setup.store == StoreKind::sqlite && machines[0]->disk_fails;
-  }
+  // After a change that was refused. False: it should not have been.
+  [[nodiscard]] bool operator_opens_again();
 
   Setup setup;
   Trace trace;
@@ -168,6 +167,7 @@ class World {
   void reap();
   void check_step();
   void make_all_well();
+  void end_failed();
   void end_all();
   void end_detached();
 

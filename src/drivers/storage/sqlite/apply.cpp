@@ -164,9 +164,7 @@ Result<store::Seq> SqliteStore::last_seq(store::EngineId engine) {
 Status SqliteStore::checkpoint_when_long() {
   if (apply_lane_->connection->log_pages() < kLogPagesMax) return {};
   // Busy readers leave a part for the next time; another failure is met again by the next commit.
-  const int code = sqlite3_wal_checkpoint_v2(apply_lane_->connection->raw(), nullptr,
-                                             SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
-  if (code != SQLITE_OK) (void)apply_lane_->connection->failed(code);
+  (void)apply_lane_->connection->checkpoint();
   break_off_after_failed_sync(*lock_, *apply_lane_->connection);
   return {};
 }

@@ -74,12 +74,13 @@ Result<std::unique_ptr<Connection>> Connection::open(const Database& database, A
   int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
   if (access == Access::write) flags |= SQLITE_OPEN_CREATE;
   const int code = sqlite3_open_v2(path.c_str(), &db, flags, vfs);
-  std::unique_ptr<Connection> connection(new Connection(db, path));
+  std::unique_ptr<Connection> connection(new Connection(db, database));
   if (code != SQLITE_OK) return connection->failed(code);
   if (access == Access::write && sqlite3_db_readonly(db, "main") == 1) {
     return connection->failed(SQLITE_READONLY);
   }
   sqlite3_busy_handler(db, nap_when_busy, nullptr);
+  sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
   AIMETER_CHECK_OK(connection->run_script(access == Access::write ? kPragmas : kReaderPragmas));
   if (access == Access::write) {
     sqlite3_wal_hook(
@@ -107,6 +108,18 @@ Result<sqlite3_stmt*> Connection::prepared(const char* sql) {
   return statement;
 }
 
+Result<bool> Connection::checkpoint() {
+  int pages = 0, copied = 0;
+  const int code =
+      sqlite3_wal_checkpoint_v2(db_, nullptr, SQLITE_CHECKPOINT_PASSIVE, &pages, &copied);
+  if (code != SQLITE_OK) return failed(code);
+  return copied >= pages;
+}
+
+void Connection::let_log_go() {
+  sqlite3_db_config(db_, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, nullptr);
+}
+
 Status Connection::run_script(const std::string& sql) {
   const int code = sqlite3_exec(db_, sql.c_str(), nullptr, nullptr, nullptr);
   if (code != SQLITE_OK) return failed(code);
@@ -117,7 +130,10 @@ std::unexpected<Error> Connection::failed(int code) const {
   const int primary = code & 0xff;
   const Code ours = code_of(primary);
   if (ours == Code::invalid_argument) row_error_ = true;
-  if (code == SQLITE_IOERR_FSYNC || code == SQLITE_IOERR_DIR_FSYNC) failed_sync_ = true;
+  if (code == SQLITE_IOERR_FSYNC || code == SQLITE_IOERR_DIR_FSYNC) {
+    failed_sync_ = true;
+    if (mark_ != nullptr) mark_->leave();
+  }
   return fail(ours, fmt::format("{}: {} ({}, SQLite {})", path_, words_of(primary),
                                 db_ != nullptr ? sqlite3_errmsg(db_) : sqlite3_errstr(code), code));
 }

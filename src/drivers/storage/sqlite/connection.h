@@ -19,6 +19,7 @@
 #include <string_view>
 
 #include "aimeter/result.h"
+#include "drivers/storage/sqlite/sync_mark.h"
 
 namespace aimeter::drivers::sqlite {
 
@@ -30,7 +31,8 @@ enum class Access { write, read };
 
 struct Database {
   std::string path = {};
-  std::string vfs = {};  // SQLite's name of the disk that it lies on; "": the system's
+  std::string vfs = {};            // SQLite's name of the disk that it lies on; "": the system's
+  const SyncMark* mark = nullptr;  // left when a sync fails; outlives the connections
 };
 
 class Connection {
@@ -63,12 +65,19 @@ class Connection {
   void forget_row_error() { row_error_ = false; }
   // Since it was opened. What was written before it is not to be relied on.
   [[nodiscard]] bool saw_failed_sync() const { return failed_sync_; }
+  // Copies the log into the file as far as no reader needs it, and says so when a sync fails, which
+  // closing the last connection does not. True: all of it.
+  [[nodiscard]] Result<bool> checkpoint();
+  // Only after a checkpoint() of all: the last connection to close may take the log away.
+  void let_log_go();
 
  private:
-  Connection(sqlite3* db, std::string path) : db_(db), path_(std::move(path)) {}
+  Connection(sqlite3* db, const Database& database)
+      : db_(db), path_(database.path), mark_(database.mark) {}
 
   sqlite3* db_;
   std::string path_;
+  const SyncMark* mark_;
   mutable bool row_error_ = false, failed_sync_ = false;
   int log_pages_ = 0;
   boost::unordered_flat_map<const char*, sqlite3_stmt*> statements_;

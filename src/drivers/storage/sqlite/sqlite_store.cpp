@@ -103,15 +103,38 @@ Result<std::unique_ptr<store::Store>> SqliteStore::open(const std::string& path,
   AIMETER_CHECK_OK(check_path(files, path));
   const Clock& clock = options.clock != nullptr ? *options.clock : system_clock();
   AIMETER_CHECK_OK(files.make_folder(path + ".aimeter"));
-  const Database database{.path = path, .vfs = options.disk.vfs};
+  auto mark = std::make_unique<SyncMark>(files, path);
+  const Database database{.path = path, .vfs = options.disk.vfs, .mark = mark.get()};
   AIMETER_TRY(auto lock, database.vfs.empty() ? WriterLock::open(path + ".aimeter")
                                               : WriterLock::of_threads(path));
-  std::unique_ptr<SqliteStore> store(new SqliteStore(database, clock, std::move(lock)));
-  AIMETER_TRY(const WriterTurn turn, WriterTurn::take(*store->lock_));
-  AIMETER_TRY(store->control_lane_, open_lane(database, tuning));
-  AIMETER_CHECK_OK(migrate(*store->control_lane_->connection, options, clock));
-  AIMETER_TRY(store->apply_lane_, open_lane(database, tuning));
+  std::unique_ptr<SqliteStore> store(
+      new SqliteStore(database, std::move(mark), clock, std::move(lock)));
+  AIMETER_CHECK_OK(store->open_lanes(options, database, tuning));
   return store;
+}
+
+Status SqliteStore::open_lanes(const store::StoreOptions& options, const Database& database,
+                               const Tuning& tuning) {
+  AIMETER_TRY(const WriterTurn turn, WriterTurn::take(*lock_));
+  AIMETER_CHECK_OK(mark_->write_log_again());
+  AIMETER_TRY(control_lane_, open_lane(database, tuning));
+  AIMETER_CHECK_OK(migrate(*control_lane_->connection, options, clock_));
+  AIMETER_TRY(apply_lane_, open_lane(database, tuning));
+  return {};
+}
+
+// What is still in the log is copied while a sync that fails is seen. A store that wrote nothing
+// leaves it to others.
+SqliteStore::~SqliteStore() {
+  bool copied = false;
+  for (Lane* const lane : {control_lane_.get(), apply_lane_.get()}) {
+    if (lane == nullptr || copied) continue;
+    if (sqlite3_total_changes64(lane->connection->raw()) == 0) continue;
+    copied = lane->connection->checkpoint().value_or(false);
+  }
+  for (Lane* const lane : {control_lane_.get(), apply_lane_.get()}) {
+    if (lane != nullptr && copied) lane->connection->let_log_go();
+  }
 }
 
 }  // namespace aimeter::drivers::sqlite

@@ -55,6 +55,7 @@ class SqliteStore final : public store::Store {
   [[nodiscard]] static Result<std::unique_ptr<store::Store>> open(
       const std::string& path, const store::StoreOptions& options, const Tuning& tuning = {});
 
+  ~SqliteStore() override;
   Result<store::Applied> apply(store::EngineRef engine, store::Seq prev,
                                std::span<const store::Settlement> batch, store::Sync sync) override;
   Result<store::Seq> last_seq(store::EngineId engine) override;
@@ -114,11 +115,19 @@ class SqliteStore final : public store::Store {
   Instant now() const override { return clock_.now(); }
 
  private:
-  SqliteStore(const Database& database, const Clock& clock, std::unique_ptr<WriterLock> lock)
-      : path_(database.path), clock_(clock), lock_(std::move(lock)), pool_(database) {}
+  SqliteStore(const Database& database, std::unique_ptr<SyncMark> mark, const Clock& clock,
+              std::unique_ptr<WriterLock> lock)
+      : path_(database.path),
+        mark_(std::move(mark)),
+        clock_(clock),
+        lock_(std::move(lock)),
+        pool_(database) {}
+  [[nodiscard]] Status open_lanes(const store::StoreOptions& options, const Database& database,
+                                  const Tuning& tuning);
   [[nodiscard]] Status checkpoint_when_long();
 
   const std::string path_;
+  const std::unique_ptr<SyncMark> mark_;
   const Clock& clock_;
   std::unique_ptr<WriterLock> lock_;
   std::mutex apply_mutex_, control_mutex_;  // one thread in each lane
