@@ -18,6 +18,7 @@
 
 #include "aimeter/money.h"
 #include "aimeter/period.h"
+#include "aimeter/plan.h"
 #include "aimeter/result.h"
 #include "aimeter/tenant.h"
 #include "aimeter/time.h"
@@ -113,5 +114,65 @@ struct MinorUnit {
 [[nodiscard]] Result<std::int64_t> to_minor_units(const Money& money);
 // Errors: out of range.
 [[nodiscard]] Result<Money> money_of_units(std::int64_t units, std::string_view currency);
+
+// ---- Overage. Lines are only ever added: a correction, or a limit that rises, is a line with
+// negative amounts.
+struct Overage {  // one line
+  std::int64_t id = 0;
+  Account account = {};
+  std::int64_t ai_usage_id = 0;  // row of the usage or adjustment that wrote it
+  Period::Span period = {};
+  BudgetKind kind = BudgetKind::tokens;  // or cost: of a plan that has only a cost limit
+  Tokens tokens = {};                    // signed; 0 of kind cost
+  Money used_cost = {};                  // of kind cost: what was used above the limit
+  Money price_per_1k_tokens = {};        // of the usage's pins; of kind cost: of 1000 units of it
+  Money cost = {};                       // to be paid, signed
+  std::int64_t batch = 0;                // in which it goes to the billing driver; 0: the next
+  Instant created_at = {};
+};
+
+struct OverageFilter {
+  std::optional<TenantId> tenant = {};
+  std::optional<Billable> billable = {};
+  std::optional<std::int64_t> ai_usage_id = {};
+  std::optional<Instant> from = {}, to = {};  // start of the period: from <= it < to
+  bool open_only = false;                     // in no batch yet
+};
+struct OveragePage {
+  std::vector<Overage> overages = {};  // in the order in which they were written
+  std::string next = {};               // cursor of the next page; "" at the end
+};
+
+// Each line, after it was committed; cost below zero is a credit.
+struct OverageCharged {
+  Account account = {};
+  Overage overage = {};
+};
+
+// What an account is to pay for a period, and why. Parts of nano-units are rounded once for a line,
+// the amount half-even by the currency's minor unit.
+struct InvoiceLine {
+  enum class Kind { overage, credit } kind = Kind::overage;
+  BudgetKind counted = BudgetKind::tokens;
+  std::int64_t quantity = 0;  // tokens, or nano-units of cost
+  Money price_per_1k = {};
+  Money cost = {};  // exact
+  std::string plan = {};
+  std::vector<std::string> price_versions = {};  // of the usage in it
+  std::int64_t lines = 0;                        // of overage that it sums
+};
+struct InvoicePreview {
+  Account account = {};
+  Period::Span period = {};
+  std::string plan = {};  // the plan in force at the end of what was looked at
+  std::vector<InvoiceLine> lines = {};
+  Money exact = {};     // the sum of the lines
+  Money batched = {};   // what batches before have asked for
+  Money amount = {};    // what is due: exact, rounded, minus batched
+  Money rounding = {};  // amount + batched - exact
+  std::int64_t used_tokens = 0;
+  Money used_cost = {};
+  Money credits_used = {};  // of the wallet, in the period
+};
 
 }  // namespace aimeter

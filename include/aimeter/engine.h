@@ -109,7 +109,7 @@ struct OpenOptions {
   const Clock* clock = nullptr;  // borrowed; null = the system's
   std::string tenant_resolver = "null";
   std::optional<bool> tenant_required = {};  // empty: as soon as there is a resolver
-  std::string overage_behavior = "block";    // or "allow"
+  std::string overage_behavior = "block";    // or "charge", "allow"
   std::map<std::string, Factory<TenantResolver>> tenant_resolvers = {};
   std::map<std::string, Factory<ProviderClient>> providers = {};
   std::map<std::string, Factory<BillingDriver>> billing_drivers = {};

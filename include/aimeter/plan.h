@@ -71,6 +71,10 @@ struct Plan {
   std::optional<OverageBehavior> overage_behavior = {};
   Enforcement enforcement = Enforcement::enforce;
   std::vector<BudgetRule> budgets = {};
+  // Under "charge": at most so much overage per account and period, then calls are refused.
+  std::optional<Money> overage_cap = {};
+  // Under "charge" with a cost limit alone: what is added to the cost above it.
+  std::optional<Percent> overage_markup = {};
 
   [[nodiscard]] bool has_unlimited_tokens() const { return !monthly_token_limit; }
   [[nodiscard]] bool has_unlimited_cost() const { return !monthly_cost_limit; }
@@ -91,7 +95,14 @@ struct Subscription {
                          grace_period_ends_at = {};
   std::string previous_plan = {};
   Meta meta = {};  // stripe_subscription_id, stripe_customer_id
+  // A change that is to come: from changes_at on it is on next_plan, whoever writes that down.
+  std::string next_plan = {};
+  std::optional<Instant> changes_at = {};
+  std::optional<Instant> expired_at = {};  // when its end was told (SubscriptionExpired)
 
+  [[nodiscard]] const std::string& plan_at(Instant at) const {
+    return !next_plan.empty() && changes_at && *changes_at <= at ? next_plan : plan;
+  }
   // started_at <= now, and no end, or before it, or in grace.
   [[nodiscard]] bool is_active(Instant now) const {
     return started_at <= now && (!ends_at || now < *ends_at || is_in_grace_period(now));
@@ -105,6 +116,7 @@ struct Subscription {
     return ends_at && *ends_at <= now && grace_period_ends_at && now < *grace_period_ends_at;
   }
   [[nodiscard]] Status check() const;
+  friend bool operator==(const Subscription&, const Subscription&) = default;
 };
 
 struct UsageLimitOverride {

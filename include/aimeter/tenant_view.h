@@ -18,6 +18,7 @@
 #include <string_view>
 #include <vector>
 
+#include "aimeter/billing.h"
 #include "aimeter/call.h"
 #include "aimeter/pricing.h"
 #include "aimeter/wallet.h"
@@ -43,8 +44,14 @@ struct Adjustment {
   std::string idempotency_key = {};
 };
 
+enum class When { now, period_end };
 struct MigratePlanOptions {
   std::string to = {}, expect_from = {};  // expect_from empty: whatever it is
+  When when = When::now;
+};
+struct PreviewOptions {
+  std::optional<Instant> at = {};  // any time of the period; empty: now
+  std::string plan = {};  // what this plan would have billed over the recorded usage; "": its own
 };
 
 // How one call was decided and priced.
@@ -87,6 +94,21 @@ class TenantView {
   // Errors: failed_precondition (on the plan already), conflict (not on expect_from), not_found.
   [[nodiscard]] Result<Subscription> migrate_plan(const Billable& who,
                                                   const MigratePlanOptions& options) const;
+  // now: access ends, and SubscriptionExpired is told. period_end: at renews_at, else at the end of
+  // the plan's period; until then nothing changes.
+  [[nodiscard]] Result<Subscription> cancel(const Billable& who, When when) const;
+  // Takes a cancellation, or a change that is to come, back while the subscription is still active.
+  [[nodiscard]] Result<Subscription> renew(const Billable& who) const;
+  // A failure ends it now with one grace of the configured days; a payment clears both.
+  [[nodiscard]] Result<Subscription> payment_failed(const Billable& who) const;
+  [[nodiscard]] Result<Subscription> payment_succeeded(const Billable& who) const;
+  // Lines of overage, in pages. The tenant of the filter is this view's.
+  [[nodiscard]] Result<OveragePage> overages(OverageFilter filter = {},
+                                             std::string_view cursor = {},
+                                             std::size_t limit = kPageMax) const;
+  // What is to be paid for a period; equals to the cent what a sync sends.
+  [[nodiscard]] Result<InvoicePreview> preview_invoice(const Billable& who,
+                                                       const PreviewOptions& options = {}) const;
   [[nodiscard]] Status override_limits(UsageLimitOverride limits) const;
   // A plan of this tenant alone.
   [[nodiscard]] Result<Plan> create_plan(Plan plan) const;
@@ -167,6 +189,12 @@ class Admin {
                                          std::size_t limit = kPageMax) const;
   [[nodiscard]] Result<std::vector<UsageTotals>> totals(const UsageFilter& filter) const;
   [[nodiscard]] Result<Explanation> explain(std::int64_t row) const;
+  [[nodiscard]] Result<OveragePage> overages(const OverageFilter& filter = {},
+                                             std::string_view cursor = {},
+                                             std::size_t limit = kPageMax) const;
+  // Does what is due now: changes that were to come, ends by time, renewals. Says how many. The
+  // engine does the same once a second; each is done once, whoever comes first.
+  [[nodiscard]] Result<int> run_due() const;
   // Prices rows again by the book in force at their occurred_at and writes the difference as
   // adjustments. Run twice it changes nothing.
   [[nodiscard]] Result<RepriceReport> reprice(const RepriceOptions& options) const;

@@ -434,17 +434,6 @@ TEST(Call, a_hold_ends_once) {
   EXPECT_EQ(engine.log().count("ProviderCallFailed"), 1U);
 }
 
-TEST(Call, what_this_version_does_not_bill_is_refused_and_never_faked) {
-  TestEngine engine;
-  const auto plan = engine->admin().create_plan(
-      {.name = "c", .slug = "c", .overage_behavior = OverageBehavior::charge});
-  ASSERT_FALSE(plan);
-  EXPECT_EQ(plan.error().code, Code::failed_precondition);
-  const auto opened = open("memory:", {.overage_behavior = "charge"});
-  ASSERT_FALSE(opened);
-  EXPECT_EQ(opened.error().code, Code::failed_precondition);
-}
-
 // ---- keys
 
 TEST(Call, repeated_key_bills_once_and_keys_are_per_tenant) {

@@ -13,7 +13,7 @@
 namespace aimeter::app {
 namespace {
 
-constexpr base::Wait kExpiryIdle = std::chrono::seconds(1);
+constexpr base::Wait kDueIdle = std::chrono::seconds(1);
 constexpr std::size_t kHostBytesMax = 255;
 
 std::string host_name() {
@@ -44,7 +44,7 @@ House::House(std::string_view dsn, OpenOptions options)
       clock_(options_.clock != nullptr ? *options_.clock : system_clock()) {}
 
 House::~House() {
-  if (expiry_) workers_->stop(*expiry_);
+  if (scheduler_) workers_->stop(*scheduler_);
 }
 
 Result<std::shared_ptr<MeterCore>> House::build(std::string_view dsn, OpenOptions options) {
@@ -185,6 +185,7 @@ Status House::open_ledger() {
                     const store::Outcome& outcome) { facts_->odd(settlement, outcome); },
       .orphan = [this](const store::Orphan& orphan) { facts_->orphan(orphan); },
       .expired = [this](const store::EndedHold& hold) { facts_->expired(hold); },
+      .charged = [this](const store::OverageLine& line) { facts_->charged(line); },
       .catalogue_changed = [this](std::uint64_t) { reload_prices(); },
       .credits = [this](const store::CreditMove& move) { facts_->credits(move); }};
   AIMETER_TRY(ledger_,
@@ -197,8 +198,8 @@ Status House::build_core() {
   core_.emplace(meter::Core::Deps{*tenancy_, *ledger_, *store_, clock_, *answers_, *prices_,
                                   *facts_, billing_.get()},
                 std::move(options));
-  expiry_ = std::make_unique<ExpiryWatch>(*store_, clock_, events_);
-  workers_->start("aim-expiry", *expiry_, kExpiryIdle);
+  scheduler_ = std::make_unique<Scheduler>(*core_, clock_);
+  workers_->start("aim-due", *scheduler_, kDueIdle);
   AIMETER_TRY(const ledger::Options ledger, ledger_options(dsn_, options_));
   if (!ledger.journal_dir.empty() && options_.ports.files == nullptr) {
     refusals_ = std::make_unique<RefusalLog>(ledger.journal_dir, clock_, events_);

@@ -13,9 +13,9 @@
 #include <string>
 
 #include "aimeter/engine.h"
-#include "app/expiry.h"
 #include "app/lookups.h"
 #include "app/refusal_log.h"
+#include "app/scheduler.h"
 #include "base/files.h"
 #include "base/mutex.h"
 #include "base/workers.h"
@@ -66,7 +66,7 @@ class House {
   std::optional<meter::Facts> facts_;
   std::unique_ptr<ledger::Ledger> ledger_;
   std::optional<meter::Core> core_;
-  std::unique_ptr<ExpiryWatch> expiry_;
+  std::unique_ptr<Scheduler> scheduler_;
   std::unique_ptr<RefusalLog> refusals_;
 };
 

@@ -43,11 +43,6 @@ Result<plans::LimitOptions> limit_options(const OpenOptions& options) {
   plans::LimitOptions limits{.period = options.limits.period};
   AIMETER_TRY(limits.overage_behavior,
               parse_overage_behavior("billing.overage_behavior", options.overage_behavior));
-  if (limits.overage_behavior == OverageBehavior::charge) {
-    return fail(Code::failed_precondition,
-                "billing.overage_behavior: \"charge\" is not done by this version; it comes with a "
-                "later one");
-  }
   if (options.limits.plan_change == "split") {
     limits.plan_change = plans::PlanChange::split;
   } else if (options.limits.plan_change != "carry") {
@@ -150,6 +145,7 @@ Result<meter::Options> meter_options(const OpenOptions& options) {
   if (!rates.empty()) made.rates = std::make_shared<const currency::Rates>(std::move(rates));
   made.max_lateness = options.waits.max_lateness;
   made.max_ahead = options.waits.max_ahead;
+  AIMETER_TRY(made.limits, limit_options(options));
   return made;
 }
 

@@ -19,6 +19,16 @@ std::string text_of(const toml::node& node) {
   return out.str();
 }
 
+// "12.5" is 12.5 %.
+Result<Percent> parse_percent(std::string_view field, std::string_view text) {
+  constexpr std::int64_t kNanosPerHundredth = 10'000'000;
+  const Result<Money> number = Money::parse(text);
+  if (number && number->nanos >= 0 && number->nanos % kNanosPerHundredth == 0) {
+    return Percent{number->nanos / kNanosPerHundredth};
+  }
+  return bad_input(field, text, "percent as a decimal in quotes, 0 or more, at most 2 places");
+}
+
 // Reads one table of the file; keeps every complaint.
 class TableReader {
  public:
@@ -184,6 +194,8 @@ Plan read_plan(const toml::table& table, const std::string& path, std::string_vi
   if (const auto limit = in.count("monthly_token_limit")) plan.monthly_token_limit = Tokens{*limit};
   plan.monthly_cost_limit = in.money("monthly_cost_limit", own);
   plan.overage_price_per_1k_tokens = in.money("overage_price_per_1k_tokens", own);
+  plan.overage_cap = in.money("overage_cap", own);
+  plan.overage_markup = in.named("overage_markup", parse_percent);
   plan.features = in.texts("features");
   plan.is_active = in.flag("is_active").value_or(true);
   if (const auto days = in.count("trial_days")) plan.trial_days = static_cast<int>(*days);

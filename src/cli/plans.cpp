@@ -60,6 +60,7 @@ bool same(Plan a, const Plan& b) {
   a.version = b.version;
   return boost::json::serialize(object_of(a)) == boost::json::serialize(object_of(b)) &&
          a.overage_price_per_1k_tokens == b.overage_price_per_1k_tokens &&
+         a.overage_cap == b.overage_cap && a.overage_markup == b.overage_markup &&
          a.stripe_price_id == b.stripe_price_id;
 }
 
@@ -109,12 +110,6 @@ Result<Exit> sync(Frame& frame, const Options& options) {
   return with_store(frame, [&](Reading& reading) -> Result<Exit> {
     AIMETER_TRY(const std::vector<Plan> plans,
                 parse_plans(text.str(), options.from, reading.settings.billing.currency));
-    for (const Plan& plan : plans) {
-      if (plan.overage_behavior == OverageBehavior::charge) {
-        return fail(Code::failed_precondition,
-                    plan.slug + ": overage_behavior \"charge\" comes with a later version");
-      }
-    }
     Sync syncing(frame, *reading.store, options);
     for (const Plan& plan : plans) AIMETER_CHECK_OK(syncing.put(plan));
     syncing.print();

@@ -141,6 +141,12 @@ boost::json::object object_of(const Plan& plan) {
   made["trial_days"] = nullptr;
   if (plan.trial_days) made["trial_days"] = *plan.trial_days;
   made["enforcement"] = name_of(plan.enforcement);
+  if (plan.overage_price_per_1k_tokens) {
+    made["overage_price_per_1k_tokens"] = plan.overage_price_per_1k_tokens->text();
+    made["overage_currency"] = plan.overage_price_per_1k_tokens->currency;
+  }
+  if (plan.overage_cap) made["overage_cap"] = plan.overage_cap->text();
+  if (plan.overage_markup) made["overage_markup"] = plan.overage_markup->text();
   if (plan.overage_behavior) made["overage_behavior"] = name_of(*plan.overage_behavior);
   if (plan.period) made["period"] = period_object(*plan.period);
   boost::json::array features;
@@ -170,7 +176,10 @@ boost::json::object object_of(const Account& account, const Subscription& subscr
           {"ends_at", or_null(subscription.ends_at)},
           {"trial_ends_at", or_null(subscription.trial_ends_at)},
           {"grace_period_ends_at", or_null(subscription.grace_period_ends_at)},
-          {"previous_plan", subscription.previous_plan}};
+          {"previous_plan", subscription.previous_plan},
+          {"next_plan", subscription.next_plan},
+          {"changes_at", or_null(subscription.changes_at)},
+          {"expired_at", or_null(subscription.expired_at)}};
 }
 
 }  // namespace aimeter::cli

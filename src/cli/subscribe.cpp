@@ -18,7 +18,7 @@ struct Options {
   std::string started_at = {}, ends_at = {}, renews_at = {};
   std::string from = {}, to = {}, cost = {};
   std::optional<std::int64_t> tokens = {};
-  bool unlimited_tokens = false, unlimited_cost = false;
+  bool unlimited_tokens = false, unlimited_cost = false, at_period_end = false;
 };
 
 Result<TenantView> view_of(const Acting& acting, const Options& options) {
@@ -79,9 +79,11 @@ Result<Exit> migrate_plan(Frame& frame, const Options& options) {
     AIMETER_CHECK_OK(
         frame.console().confirm(fmt::format("Move {} {} from {} to {}?", billable.type, billable.id,
                                             now ? now->plan : "no plan", options.plan)));
-    AIMETER_TRY(
-        const Subscription moved,
-        view.migrate_plan(billable, {.to = options.plan, .expect_from = options.from_plan}));
+    AIMETER_TRY(const Subscription moved,
+                view.migrate_plan(billable,
+                                  {.to = options.plan,
+                                   .expect_from = options.from_plan,
+                                   .when = options.at_period_end ? When::period_end : When::now}));
     print(frame, view, moved);
     return Exit::done;
   });
@@ -149,6 +151,8 @@ void add_subscribe(Frame& frame) {
   migrating.add_option("TO", moving->plan, "The new plan's slug")->required();
   moving->tenant.add_changing_to(migrating);
   migrating.add_option("--from-plan", moving->from_plan, "Only if it is on this plan now");
+  migrating.add_flag("--at-period-end", moving->at_period_end,
+                     "At renews_at, else at the end of the plan's period");
 
   auto lifting = std::make_shared<Options>();
   CLI::App& overriding = frame.add(

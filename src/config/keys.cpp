@@ -137,21 +137,6 @@ Setter list(std::function<void(Settings&, std::vector<std::string>)> put) {
   };
 }
 
-Setter later(std::vector<std::string> accepted, std::string what,
-             std::function<void(Settings&, const std::string&)> put) {
-  return [accepted = std::move(accepted), what = std::move(what), put = std::move(put)](
-             Settings& settings, const Value& value) -> Taken {
-    const auto* given = std::get_if<std::string>(&value);
-    const std::string names = fmt::format("one of {}", fmt::join(accepted, ", "));
-    if (given == nullptr) return names;
-    if (std::ranges::find(accepted, *given) == accepted.end()) {
-      return fmt::format("{} ({} come with a later version)", names, what);
-    }
-    put(settings, *given);
-    return {};
-  };
-}
-
 // A class name of the reference maps by its last segment: "App\\Billing\\NullBillingDriver" ->
 // null.
 std::string class_name(const std::string& given, std::string_view suffix) {
@@ -271,9 +256,9 @@ void add_billing(Table& table) {
   };
   key->get = [](const Settings& s) { return s.billing.driver; };
   key = &table.add("billing.overage_behavior", "AI_METERING_OVERAGE_BEHAVIOR",
-                   "above a plan's limit: block or allow");
-  key->set = later({"block", "allow"}, "charged overages", [](Settings& s, const std::string& v) {
-    s.billing.overage_behavior = v == "block" ? OverageBehavior::block : OverageBehavior::allow;
+                   "above a plan's limit: block, charge or allow");
+  key->set = one_of({"block", "charge", "allow"}, [](Settings& s, const std::string& v) {
+    s.billing.overage_behavior = *parse_overage_behavior("", v);
   });
   key->get = [](const Settings& s) { return std::string(name_of(s.billing.overage_behavior)); };
   key = &table.add("billing.overage_sync_strategy", "AI_METERING_OVERAGE_SYNC_STRATEGY",

@@ -116,7 +116,6 @@ TEST(Config, WhatComesLaterIsRefusedNeverFaked) {
     const char* says;
   };
   constexpr Row kRows[] = {
-      {"[billing]\noverage_behavior = \"charge\"", "charged overages come with a later version"},
       {"[rate_limit]\nenabled = true", "rate limits come with a later version"},
       {"[security]\nrate_limit_enabled = true", "rate limits come with a later version"},
   };
@@ -136,7 +135,7 @@ TEST(Config, TheReferencesVariablesKeepTheirNamesAndWinOverTheFile) {
                         {"AI_METERING_BILLING_DRIVER", "NullBillingDriver"},
                         {"AI_METERING_PERIOD_ALIGNMENT", "rolling"},
                         {"AI_METERING_TIMEZONE", "Europe/Berlin"},
-                        {"AI_METERING_OVERAGE_BEHAVIOR", "allow"},
+                        {"AI_METERING_OVERAGE_BEHAVIOR", "charge"},
                         {"AI_METERING_BATCH_SIZE", "100"},
                         {"AI_METERING_QUEUE_RECORDING", "metering"},
                         {"AI_METERING_SANITIZE_METADATA", "(false)"},
@@ -148,7 +147,7 @@ TEST(Config, TheReferencesVariablesKeepTheirNamesAndWinOverTheFile) {
   EXPECT_EQ(settings->period.type, Period::Type::daily);
   EXPECT_EQ(settings->period.alignment, Period::Alignment::rolling);
   EXPECT_EQ(settings->period.timezone, "Europe/Berlin");
-  EXPECT_EQ(settings->billing.overage_behavior, OverageBehavior::allow);
+  EXPECT_EQ(settings->billing.overage_behavior, OverageBehavior::charge);
   EXPECT_EQ(settings->billing.currency, "usd") << "null is not set";
   EXPECT_EQ(settings->storage.batch_size, 100);
   EXPECT_EQ(settings->storage.durability, ledger::Durability::memory);

@@ -3,6 +3,7 @@
 // expiry the store commits first takes the row, once.
 #include <algorithm>
 
+#include "ledger/charges.h"
 #include "ledger/engine_ledger.h"
 #include "ledger/frames.h"
 #include "store/codec.h"
@@ -78,6 +79,7 @@ Result<EngineLedger::Moved> EngineLedger::move_out(const budget::Held& held, Hol
                              .shadow = part.shadow,
                              .would_refuse = part.would_refuse});
   }
+  pin_charge(claim, held.terms->limits);
   Moved moved{.detached = {.hold = key_ref(claim).key, .expires_at = claim.expires_at}};
   moved.detached.token = make_hold_token(claim, hold_keys().front());
   if (moved.detached.token.size() > kHoldTokenBytesMax) {

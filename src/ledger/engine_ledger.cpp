@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/fault.h"
+#include "ledger/charges.h"
 #include "ledger/frames.h"
 #include "store/bound.h"
 #include "store/codec.h"
@@ -281,6 +282,7 @@ Result<EngineLedger::Written> EngineLedger::settle_now(const budget::Held& held,
                                   .would_refuse = part.would_refuse,
                                   .counted = part.counted});
   }
+  pin_charge(settlement, held.terms->limits);
   SettleOutcome outcome = outcome_of(settled, held.account, settlement);
   return write(std::move(outcome), std::move(settlement), held.reserved_bytes);
 }
@@ -348,6 +350,8 @@ Status EngineLedger::name_budgets(const budget::Names& names, store::Settlement&
                                   .actual = actual.of(BudgetKind::credits, terms->wallet->currency),
                                   .blocking = terms->wallet->blocking()});
   }
+  pin_charge(settlement, terms->limits);
+  pin_terms_at(settlement, terms->limits, deps_.clock.now());
   return {};
 }
 

@@ -61,7 +61,8 @@ struct Deps {
 struct Sinks {
   std::function<void(const store::Settlement&, const store::Outcome&)> odd = {};
   std::function<void(const store::Orphan&)> orphan = {};
-  std::function<void(const store::EndedHold&)> expired = {};  // a detached hold, of any engine
+  std::function<void(const store::EndedHold&)> expired = {};    // a detached hold, of any engine
+  std::function<void(const store::OverageLine&)> charged = {};  // once it is committed
   std::function<void(std::uint64_t catalogue)> catalogue_changed = {};
   std::function<void(const store::CreditMove&)> credits = {};  // committed, by this engine
 };

@@ -139,6 +139,9 @@ Status EngineLedger::apply_batch() {
   if (options_.durability == Durability::store) run_done(applied.last);
   tell_odd(batch_, applied);
   tell_credits(applied.credits);
+  if (sinks_.charged) {
+    for (const store::OverageLine& line : applied.overages) sinks_.charged(line);
+  }
   batch_.clear();
   const base::Lock lock(trouble_mutex_);
   store_trouble_.reset();

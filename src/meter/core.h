@@ -8,6 +8,7 @@
 // reader.cpp what was stored.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -79,6 +80,16 @@ class Core final : public MeterCore {
   [[nodiscard]] Result<store::Settlement> settlement(const std::optional<TenantId>& tenant,
                                                      std::int64_t row);
   [[nodiscard]] Result<LimitCheck> check_limit(const Account& account, const Estimate& requested);
+  [[nodiscard]] Result<OveragePage> overages(const OverageFilter& filter, std::string_view cursor,
+                                             std::size_t limit);
+  // lifecycle.cpp: what is due now, each once, whoever comes first. Says how many.
+  [[nodiscard]] Result<int> run_due();
+  [[nodiscard]] Result<Subscription> change_active(
+      const Account& account,
+      const std::function<Result<Subscription>(const Subscription&, const Period::Options&)>& how);
+  // preview.cpp
+  [[nodiscard]] Result<InvoicePreview> preview_invoice(const Account& account,
+                                                       const PreviewOptions& options);
   // The limits in force now.
   [[nodiscard]] Result<std::shared_ptr<const budget::Terms>> terms(const Account& account);
   [[nodiscard]] Result<store::Changed> change(store::ChangeBody body);
@@ -145,10 +156,9 @@ void pin_terms(store::Settlement& settlement, const budget::Terms& terms,
 void pin_rates(store::Settlement& settlement, const budget::Terms& terms,
                const currency::Rates* rates);
 void set_price(store::Settlement& settlement, Priced price);
-// What cannot be billed: charged overage (a later version), a model without a price or a price
+// What cannot be billed: a model without a price or a price
 // without a rate where an account has a cost limit or pays with credits.
 [[nodiscard]] Status check_billed(const budget::Terms& terms, const Guess& guess,
                                   std::optional<BillingMode> mode = std::nullopt);
-[[nodiscard]] std::unexpected<Error> comes_later(std::string_view what);
 
 }  // namespace aimeter::meter

@@ -8,12 +8,14 @@
 // budget and period: on the settlement that crosses or on the first refusal.
 #pragma once
 
+#include "aimeter/billing.h"
 #include "aimeter/call.h"
 #include "aimeter/events.h"
 #include "ledger/ledger.h"
 
 namespace aimeter::meter {
 
+[[nodiscard]] Overage overage_of(const store::OverageLine& line);
 [[nodiscard]] std::string hold_id(const base::Key16& hold);  // HoldToken::id
 
 class Facts {
@@ -29,6 +31,7 @@ class Facts {
   void orphan(const store::Orphan& orphan);
   void expired(const store::EndedHold& hold);
   void credits(const store::CreditMove& move);
+  void charged(const store::OverageLine& line);
   [[nodiscard]] Events& events() { return events_; }
 
  private:

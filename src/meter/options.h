@@ -13,6 +13,7 @@
 #include "aimeter/pricing.h"
 #include "aimeter/time.h"
 #include "currency/rates.h"
+#include "plans/limits.h"
 #include "store/follow.h"
 
 namespace aimeter::meter {
@@ -33,6 +34,7 @@ struct Options {
   Duration max_ahead = std::chrono::minutes(5);
   int payment_failure_grace_days = 7;
   store::ApplyBillingEvent::Ids billing_ids = store::ApplyBillingEvent::Ids::fill;
+  plans::LimitOptions limits = {};  // the ledger's
 };
 
 }  // namespace aimeter::meter

@@ -62,11 +62,6 @@ ledger::HoldAsk ask_of(const Call& call, const Account& account,
 
 }  // namespace
 
-std::unexpected<Error> comes_later(std::string_view what) {
-  return fail(Code::failed_precondition,
-              fmt::format("{} is not done by this version; it comes with a later one", what));
-}
-
 Status check_billable(const Billable& who) {
   AIMETER_CHECK_OK(base::check_id("billable.type", who.type));
   return base::check_id("billable.id", who.id);
@@ -181,9 +176,7 @@ Status check_billed(const budget::Terms& terms, const Guess& guess,
     AIMETER_CHECK_OK(check_payable(*terms.wallet, "a wallet", guess));
   }
   for (const plans::ConcreteBudget& one : terms.limits.budgets) {
-    if (one.overage == OverageBehavior::charge && one.limit)
-      return comes_later("overage_behavior \"charge\"");
-    if (one.kind != BudgetKind::cost || !one.blocking()) continue;
+    if (one.kind != BudgetKind::cost || !(one.blocking() || one.charged)) continue;
     AIMETER_CHECK_OK(check_payable(one, "a cost limit", guess));
   }
   return {};

@@ -4,6 +4,7 @@
 
 #include "base/ids.h"
 #include "meter/core.h"
+#include "plans/lifecycle.h"
 #include "plans/limits.h"
 #include "store/record.h"
 
@@ -16,15 +17,8 @@ Status check_tenant(const TenantId& tenant) {
   return tenant.text.empty() ? Status() : base::check_id("tenant", tenant.text);
 }
 
-Status check_sold(const Plan& plan) {
-  if (plan.overage_behavior == OverageBehavior::charge)
-    return meter::comes_later("overage_behavior \"charge\"");
-  return {};
-}
-
 Result<Plan> put_plan(Core& core, Plan plan) {
   AIMETER_CHECK_OK(plan.check());
-  AIMETER_CHECK_OK(check_sold(plan));
   const TenantId tenant{plan.tenant};
   const std::string slug = plan.slug;
   AIMETER_TRY(const store::Changed changed, core.change(store::PutPlan{std::move(plan)}));
@@ -73,11 +67,14 @@ Result<Subscription> TenantView::subscribe(Subscription subscription) const {
   if (!plan.is_active)
     return fail(Code::failed_precondition,
                 fmt::format("plan: \"{}\" takes no new subscriptions", plan.slug));
-  AIMETER_CHECK_OK(check_sold(plan));
   AIMETER_TRY(
       const store::AccountState state,
       core.deps().store.load_account(account(subscription.billable), core.deps().clock.now()));
   subscription = plans::with_trial(std::move(subscription), plan, state.contract.subscriptions);
+  // One that is over when it is made is not told as an end.
+  if (subscription.is_expired(core.deps().clock.now())) {
+    subscription.expired_at = core.deps().clock.now();
+  }
   subscription.id = 0;
   return put_subscription(core, tenant_, std::move(subscription));
 }
@@ -110,16 +107,27 @@ Result<BillingMode> TenantView::billing_mode(const Billable& who) const {
 Result<Subscription> TenantView::migrate_plan(const Billable& who,
                                               const MigratePlanOptions& options) const {
   Core& core = Core::of(core_);
-  AIMETER_TRY(Subscription subscription, active_subscription(who));
-  AIMETER_TRY(std::optional<Plan> from, core.deps().store.find_plan(tenant_, subscription.plan));
+  AIMETER_CHECK_OK(check_tenant(tenant_));
   AIMETER_TRY(Plan to, plan_of(core, tenant_, options.to));
-  AIMETER_TRY(subscription, plans::migrated(std::move(subscription),
-                                            {.to = to.slug, .expect_from = options.expect_from}));
   if (!to.is_active)
     return fail(Code::failed_precondition,
                 fmt::format("plan: \"{}\" takes no new subscriptions", to.slug));
-  AIMETER_CHECK_OK(check_sold(to));
-  AIMETER_TRY(subscription, put_subscription(core, tenant_, std::move(subscription)));
+  const auto move = [&](const Subscription& now,
+                        const Period::Options& period) -> Result<Subscription> {
+    const Instant at = core.deps().clock.now();
+    Subscription settled = plans::due_of(now, period, at).after;
+    AIMETER_TRY(Subscription moved, plans::migrated(settled, {options.to, options.expect_from}));
+    moved.next_plan.clear();
+    moved.changes_at.reset();
+    if (options.when == When::now) return moved;
+    settled.next_plan = to.slug;
+    settled.changes_at = plans::paid_until(settled, period, at);
+    return settled;
+  };
+  AIMETER_TRY(Subscription subscription, core.change_active(account(who), move));
+  if (options.when == When::period_end) return subscription;
+  AIMETER_TRY(std::optional<Plan> from,
+              core.deps().store.find_plan(tenant_, subscription.previous_plan));
   core.deps().facts.events().publish(
       PlanChanged{account(who), subscription, std::move(from), std::move(to)});
   return subscription;
@@ -253,6 +261,8 @@ Result<std::vector<UsageTotals>> Admin::totals(const UsageFilter& filter) const 
 Result<Explanation> Admin::explain(std::int64_t row) const {
   return Core::of(core_).explain(std::nullopt, row);
 }
+
+Result<int> Admin::run_due() const { return Core::of(core_).run_due(); }
 
 Result<RepriceReport> Admin::reprice(const RepriceOptions& options) const {
   return Core::of(core_).reprice(options);

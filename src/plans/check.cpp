@@ -11,6 +11,8 @@ namespace {
 constexpr int kTrialDaysMax = 3660;  // ten years
 constexpr std::size_t kFeaturesMax = 256;
 constexpr std::size_t kBudgetsMax = 32;
+constexpr std::int64_t kMarkupMax = 1'000'00;                     // 1000 %
+constexpr std::int64_t kOveragePriceMax = 9'000'000'000'000'000;  // nano-units per 1000 tokens
 constexpr std::size_t kMetaEntriesMax = 50;
 constexpr std::size_t kMetaValueBytesMax = 1024;
 
@@ -30,6 +32,29 @@ Status check_money(std::string_view field, const std::optional<Money>& money) {
   if (!money) return {};
   if (money->nanos < 0) return bad_input(field, money->text(), "0 or more; empty for unlimited");
   return check_currency(fmt::format("{}.currency", field), money->currency);
+}
+
+// The cap is of what overage is charged in: the price of tokens, or the cost limit.
+Status check_overage(const Plan& plan) {
+  AIMETER_CHECK_OK(check_money("overage_price_per_1k_tokens", plan.overage_price_per_1k_tokens));
+  if (plan.overage_price_per_1k_tokens &&
+      plan.overage_price_per_1k_tokens->nanos > kOveragePriceMax) {
+    return bad_input("overage_price_per_1k_tokens", plan.overage_price_per_1k_tokens->text(),
+                     "at most 9000000");
+  }
+  if (plan.overage_markup &&
+      (plan.overage_markup->hundredths < 0 || plan.overage_markup->hundredths > kMarkupMax)) {
+    return bad_input("overage_markup", plan.overage_markup->text(), "0 to 1000 percent");
+  }
+  AIMETER_CHECK_OK(check_money("overage_cap", plan.overage_cap));
+  const auto& charged = plan.has_unlimited_tokens() && plan.monthly_cost_limit
+                            ? plan.monthly_cost_limit
+                            : plan.overage_price_per_1k_tokens;
+  if (plan.overage_cap && charged && plan.overage_cap->currency != charged->currency) {
+    return bad_input("overage_cap.currency", plan.overage_cap->currency,
+                     fmt::format("\"{}\", in which overage is charged", charged->currency));
+  }
+  return {};
 }
 
 // Period::check names the option alone; here it is a part of something.
@@ -110,7 +135,7 @@ Status Plan::check() const {
     AIMETER_CHECK_OK(check_limit("monthly_token_limit", monthly_token_limit->count));
   }
   AIMETER_CHECK_OK(check_money("monthly_cost_limit", monthly_cost_limit));
-  AIMETER_CHECK_OK(check_money("overage_price_per_1k_tokens", overage_price_per_1k_tokens));
+  AIMETER_CHECK_OK(check_overage(*this));
   if (features.size() > kFeaturesMax) {
     return bad_input("features", fmt::to_string(features.size()), "at most 256 features");
   }
@@ -134,6 +159,12 @@ Status Subscription::check() const {
   AIMETER_CHECK_OK(check_not_before("renews_at", renews_at, "started_at", started_at));
   AIMETER_CHECK_OK(check_not_before("ends_at", ends_at, "started_at", started_at));
   AIMETER_CHECK_OK(check_not_before("trial_ends_at", trial_ends_at, "started_at", started_at));
+  if (next_plan.empty() != !changes_at) {
+    return bad_input("changes_at", changes_at ? text_of(*changes_at) : "",
+                     "next_plan and changes_at, or neither");
+  }
+  if (!next_plan.empty()) AIMETER_CHECK_OK(base::check_id("next_plan", next_plan));
+  AIMETER_CHECK_OK(check_not_before("changes_at", changes_at, "started_at", started_at));
   if (grace_period_ends_at && !ends_at) {
     return bad_input("grace_period_ends_at", text_of(*grace_period_ends_at),
                      "ends_at beside it: grace follows an end");

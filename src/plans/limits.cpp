@@ -3,11 +3,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "time/zone.h"
 
 namespace aimeter::plans {
 namespace {
+
+constexpr std::int64_t kThousand = 1'000, kMillion = 1'000'000;
+constexpr std::int64_t kWholeInHundredths = 100'00;  // 100 %
 
 // The tenant's own plan goes before the operator's of the same slug. A damaged one counts as
 // missing.
@@ -49,6 +53,31 @@ OverageBehavior behavior_of(BudgetKind kind, const Plan* plan, const LimitOption
   const bool charges =
       kind == BudgetKind::tokens ? plan->allows_overage() : plan->has_unlimited_tokens();
   return charges ? OverageBehavior::charge : OverageBehavior::block;
+}
+
+// A plan in shadow charges nothing. Tokens at their price, cost at itself and the markup.
+std::optional<ChargedAbove> charged_above(const ConcreteBudget& budget, const Plan& plan) {
+  if (budget.overage != OverageBehavior::charge || !budget.limit) return std::nullopt;
+  if (budget.enforcement == Enforcement::shadow) return std::nullopt;
+  ChargedAbove above{.allowance = *budget.limit, .currency = budget.currency};
+  if (budget.kind == BudgetKind::tokens) {
+    above.nanos_per_million = plan.overage_price_per_1k_tokens->nanos * kThousand;
+    above.currency = plan.overage_price_per_1k_tokens->currency;
+  } else {
+    const std::int64_t markup = plan.overage_markup.value_or(Percent{}).hundredths;
+    above.nanos_per_million = (kWholeInHundredths + markup) * (kMillion / kWholeInHundredths);
+  }
+  return above;
+}
+
+// So much of the budget that its overage costs no more than the cap: then it blocks.
+void cap(ConcreteBudget& budget, const Money& most) {
+  __extension__ using Wide = __int128;
+  const Wide units = Wide{most.nanos} * kMillion / budget.charged->nanos_per_million;
+  const Wide limit = Wide{budget.charged->allowance} + units;
+  if (limit >= std::numeric_limits<std::int64_t>::max()) return;
+  budget.limit = static_cast<std::int64_t>(limit);
+  budget.overage = OverageBehavior::block;
 }
 
 // Two that count the same calls in the same span have one counter: the one that blocks first stays.
@@ -112,6 +141,7 @@ Period::Span steady_around(const Contract& contract, Instant at) {
     turn(one.ends_at);
     turn(one.trial_ends_at);
     turn(one.grace_period_ends_at);
+    turn(one.changes_at);
   }
   for (const UsageLimitOverride& one : contract.overrides) {
     turn(one.period_start);
@@ -126,7 +156,7 @@ EffectiveLimits effective_limits(const Contract& contract, const LimitOptions& o
                                  Instant at) {
   EffectiveLimits limits{.subscription = active_at(contract.subscriptions, at)};
   if (limits.subscription) {
-    if (const Plan* plan = find_plan(contract.plans, limits.subscription->plan))
+    if (const Plan* plan = find_plan(contract.plans, limits.subscription->plan_at(at)))
       limits.plan = *plan;
     limits.in_trial = limits.subscription->is_in_trial(at);
   }
@@ -143,7 +173,17 @@ EffectiveLimits effective_limits(const Contract& contract, const LimitOptions& o
     budget.span = span_of(period, limits.subscription, at);
     budget.overage = must_block ? OverageBehavior::block : behavior_of(budget.kind, plan, options);
     if (plan != nullptr) budget.enforcement = plan->enforcement;
+    // An override may limit the tokens of a plan that only has a cost limit: then cost is the
+    // ceiling, too.
+    const bool is_ceiling = !limits.budgets.empty() && limits.budgets.front().limit;
+    if (is_ceiling && budget.overage == OverageBehavior::charge) {
+      budget.overage = OverageBehavior::block;
+    }
     budget.plan = counter_plan;
+    if (plan != nullptr) budget.charged = charged_above(budget, *plan);
+    if (budget.charged && plan->overage_cap && budget.charged->nanos_per_million > 0) {
+      cap(budget, *plan->overage_cap);
+    }
     add(limits.budgets, std::move(budget));
   }
   if (plan != nullptr) {

@@ -31,6 +31,14 @@ struct LimitOptions {
   std::string currency = "usd";  // of the cost counter where no limit names one
 };
 
+// What is above it costs so much, in nano-units per million of what the budget counts.
+struct ChargedAbove {
+  std::int64_t allowance = 0;
+  std::int64_t nanos_per_million = 0;
+  std::string currency = {};
+  friend bool operator==(const ChargedAbove&, const ChargedAbove&) = default;
+};
+
 // One countable constraint at an instant. `limit` empty = unlimited (it is counted all the same).
 struct ConcreteBudget {
   BudgetKind kind = BudgetKind::tokens;
@@ -41,6 +49,8 @@ struct ConcreteBudget {
   OverageBehavior overage = OverageBehavior::block;  // what happens above the limit
   Enforcement enforcement = Enforcement::enforce;
   std::int64_t plan = 0;  // 0 under carry
+  // Overage is charged. With a cap `limit` is above the allowance, and blocks.
+  std::optional<ChargedAbove> charged = {};
   // A hold must fit: limited, block, and not shadow. Only these are leased.
   [[nodiscard]] bool blocking() const {
     return limit && overage == OverageBehavior::block && enforcement == Enforcement::enforce;

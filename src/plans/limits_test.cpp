@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -342,6 +343,61 @@ TEST(Limits, overage_behavior_table) {
         shown(effective_limits(contract_of(plan), {.overage_behavior = row.configured}, kNow)),
         row.expected);
   }
+}
+
+ConcreteBudget charging(const Plan& plan, BudgetKind kind, const Contract* contract = nullptr) {
+  const EffectiveLimits all = effective_limits(contract != nullptr ? *contract : contract_of(plan),
+                                               {.overage_behavior = OverageBehavior::charge}, kNow);
+  return all.budgets[kind == BudgetKind::tokens ? 0 : 1];
+}
+
+TEST(Limits, what_is_charged_above_a_limit) {
+  Plan tokens = plan_with(100);
+  tokens.overage_price_per_1k_tokens = Money{10'000'000, "eur"};  // 0.01 eur
+  EXPECT_EQ(charging(tokens, BudgetKind::tokens).charged,
+            (ChargedAbove{100, 10'000'000'000, "eur"}));
+  EXPECT_FALSE(charging(tokens, BudgetKind::cost).charged);
+
+  Plan cost = plan_with({}, Money{500});
+  EXPECT_EQ(charging(cost, BudgetKind::cost).charged, (ChargedAbove{500, 1'000'000, "usd"}));
+  cost.overage_markup = Percent{12'50};
+  EXPECT_EQ(charging(cost, BudgetKind::cost).charged, (ChargedAbove{500, 1'125'000, "usd"}));
+
+  Plan shadow = tokens;
+  shadow.enforcement = Enforcement::shadow;
+  EXPECT_FALSE(charging(shadow, BudgetKind::tokens).charged) << "a shadow charges nothing";
+}
+
+TEST(Limits, a_cap_blocks_where_the_overage_has_cost_so_much) {
+  Plan plan = plan_with(100);
+  plan.overage_price_per_1k_tokens = Money{10'000};  // 10 nano-units a token
+  plan.overage_cap = Money{255};
+  ConcreteBudget budget = charging(plan, BudgetKind::tokens);
+  EXPECT_EQ(budget.limit, 125) << "25 tokens cost 250, 26 would cost 260";
+  EXPECT_TRUE(budget.blocking());
+  EXPECT_EQ(budget.charged->allowance, 100);
+
+  plan.overage_cap = Money{0};
+  EXPECT_EQ(charging(plan, BudgetKind::tokens).limit, 100);
+  plan.overage_price_per_1k_tokens = Money{0};  // free of charge: no cap is ever reached
+  EXPECT_FALSE(charging(plan, BudgetKind::tokens).blocking());
+  plan.overage_price_per_1k_tokens = Money{1};
+  plan.overage_cap = Money{std::numeric_limits<std::int64_t>::max()};
+  EXPECT_FALSE(charging(plan, BudgetKind::tokens).blocking()) << "above every count";
+
+  Plan cost = plan_with({}, Money{500});
+  cost.overage_markup = Percent{100'00};
+  cost.overage_cap = Money{100};
+  EXPECT_EQ(charging(cost, BudgetKind::cost).limit, 550);
+}
+
+TEST(Limits, an_override_of_tokens_makes_cost_the_ceiling) {
+  Plan cost = plan_with({}, Money{500});
+  Contract contract = contract_of(cost);
+  contract.overrides = {
+      {.period_start = kNow, .period_end = kNow + kTick, .token_limit = Tokens{10}}};
+  EXPECT_TRUE(charging(cost, BudgetKind::cost, &contract).blocking());
+  EXPECT_FALSE(charging(cost, BudgetKind::cost, &contract).charged);
 }
 
 // In a trial every limit blocks, whatever the plan does above its limits; after it the plan rules.

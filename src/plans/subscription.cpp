@@ -34,6 +34,7 @@ Subscription payment_failed(Subscription subscription, Instant now, int grace_da
 Subscription payment_restored(Subscription subscription) {
   subscription.ends_at.reset();
   subscription.grace_period_ends_at.reset();
+  subscription.expired_at.reset();
   return subscription;
 }
 

@@ -37,11 +37,10 @@ constexpr unsigned kUsageBits = kUnitsBit + 1;
 
 // Bits of one budget part.
 constexpr std::uint8_t kOwnAccount = 1, kHasLimit = 2, kBlocking = 4, kShadow = 8,
-                       kWouldRefuseHere = 16, kCounted = 32, kPartBitsAll = 63;
+                       kWouldRefuseHere = 16, kCounted = 32, kHasAllowance = 64, kPartBitsAll = 127;
 // Bits of a settlement's optional ends.
-constexpr std::uint8_t kHasKey = 1, kCapped = 2, kHasRates = 4, kOptionalAll = 7;
-// A settlement with rates is of version 2; all others are as version 1 wrote them.
-constexpr std::uint8_t kVersionWithRates = 2;
+constexpr std::uint8_t kHasKey = 1, kCapped = 2, kHasRates = 4, kHasOverage = 8, kHasTermsAt = 16,
+                       kOptionalAll = 31;
 
 static_assert(static_cast<int>(UsageSource::missing) == 0 &&
                   static_cast<int>(UsageSource::estimated) == 3,
@@ -76,6 +75,7 @@ void put_part(ByteWriter& out, const BudgetPart& part, const Account& account) {
   if (part.shadow) bits |= kShadow;
   if (part.would_refuse) bits |= kWouldRefuseHere;
   if (part.counted) bits |= kCounted;
+  if (part.allowance) bits |= kHasAllowance;
   out.put_byte(bits);
   if (own) put_account(out, part.key.account);
   out.put_byte(static_cast<std::uint8_t>(part.key.kind));
@@ -87,6 +87,7 @@ void put_part(ByteWriter& out, const BudgetPart& part, const Account& account) {
   out.put_signed(part.held);
   out.put_signed(part.actual);
   if (part.limit) out.put_signed(*part.limit);
+  if (part.allowance) out.put_signed(*part.allowance);
 }
 
 void put_parts(ByteWriter& out, const std::vector<BudgetPart>& parts, const Account& account) {
@@ -120,8 +121,22 @@ void put_rates(ByteWriter& out, const std::vector<currency::PinnedRate>& rates) 
   }
 }
 
-std::uint8_t version_of(const Settlement& s) {
-  return s.pins.rates.empty() ? kCodecVersion : kVersionWithRates;
+std::uint8_t optional_bits(const Settlement& s) {
+  std::uint8_t bits = 0;
+  if (s.key) bits |= kHasKey;
+  if (s.pins.capped) bits |= kCapped;
+  if (!s.pins.rates.empty()) bits |= kHasRates;
+  if (s.pins.overage) bits |= kHasOverage;
+  if (s.pins.terms_at) bits |= kHasTermsAt;
+  return bits;
+}
+
+void put_charge(ByteWriter& out, const Pins& pins) {
+  if (pins.overage) {
+    out.put_signed(pins.overage->nanos_per_million);
+    out.put_text(pins.overage->currency);
+  }
+  if (pins.terms_at) out.put_signed(count_of(*pins.terms_at));
 }
 
 void put_usage(ByteWriter& out, const Usage& usage) {
@@ -195,6 +210,7 @@ BudgetPart take_part(ByteReader& in, const Account& account) {
   part.held = in.signed_number("budget held");
   part.actual = in.signed_number("budget actual");
   if ((bits & kHasLimit) != 0) part.limit = in.signed_number("budget limit");
+  if ((bits & kHasAllowance) != 0) part.allowance = in.signed_number("budget allowance");
   part.blocking = (bits & kBlocking) != 0;
   part.shadow = (bits & kShadow) != 0;
   part.would_refuse = (bits & kWouldRefuseHere) != 0;
@@ -246,6 +262,15 @@ std::vector<currency::PinnedRate> take_rates(ByteReader& in) {
   return rates;
 }
 
+void take_charge(ByteReader& in, std::uint8_t optional, Pins& pins) {
+  if ((optional & kHasOverage) != 0) {
+    pins.overage.emplace();
+    pins.overage->nanos_per_million = in.signed_number("overage price");
+    pins.overage->currency = in.text("overage currency");
+  }
+  if ((optional & kHasTermsAt) != 0) pins.terms_at = instant(in.signed_number("terms at"));
+}
+
 void take_units(ByteReader& in, std::map<std::string, std::int64_t>& units) {
   const std::uint64_t count = in.number("units");
   if (count == 0) in.fail("units", "is 0");
@@ -277,11 +302,28 @@ Usage take_usage(ByteReader& in) {
   return usage;
 }
 
-std::uint8_t take_version(ByteReader& in, std::uint8_t newest) {
+bool charges(const std::vector<BudgetPart>& parts) {
+  return std::ranges::any_of(parts,
+                             [](const BudgetPart& part) { return part.allowance.has_value(); });
+}
+
+std::uint8_t version_of(const Settlement& s) {
+  return s.pins.overage || s.pins.terms_at || !s.pins.rates.empty() || charges(s.budgets) ? 2 : 1;
+}
+std::uint8_t version_of(const Begin& begin) { return charges(begin.budgets) ? 2 : 1; }
+
+// One value has one form: a version above the lowest that can say it is none.
+void check_lowest(ByteReader& in, std::uint8_t version, std::uint8_t lowest) {
+  if (version != lowest && !in.failed()) {
+    in.fail("version", fmt::format("is {}, these bytes are of version {}", version, lowest));
+  }
+}
+
+std::uint8_t take_version(ByteReader& in) {
   const std::uint8_t version = in.byte("version");
-  if ((version < kCodecVersion || version > newest) && !in.failed()) {
-    in.fail("version", fmt::format("is {}, this program knows version {}{}", version, newest,
-                                   version > newest ? ": written by a newer one" : ""));
+  if ((version == 0 || version > kCodecVersion) && !in.failed()) {
+    in.fail("version", fmt::format("is {}, this program knows version {}{}", version, kCodecVersion,
+                                   version > kCodecVersion ? ": written by a newer one" : ""));
   }
   return version;
 }
@@ -321,8 +363,7 @@ std::string encode(const Settlement& s) {
   for (const auto* text : {&s.user, &s.provider, &s.model, &s.feature, &s.api_key, &s.session}) {
     out.put_text(*text);
   }
-  out.put_byte(static_cast<std::uint8_t>((s.key ? kHasKey : 0) | (s.pins.capped ? kCapped : 0) |
-                                         (s.pins.rates.empty() ? 0 : kHasRates)));
+  out.put_byte(optional_bits(s));
   put_pins(out, s.pins);
   put_rates(out, s.pins.rates);
   put_parts(out, s.budgets, s.account);
@@ -336,6 +377,7 @@ std::string encode(const Settlement& s) {
   out.put_text(s.meta);
   out.put_text(s.token);
   out.put_signed(count_of(s.expires_at));
+  put_charge(out, s.pins);
   return std::move(out).take();
 }
 
@@ -343,7 +385,7 @@ Result<Settlement> decode_settlement(std::string_view bytes) {
   ByteReader in(bytes);
   Settlement s;
   s.seq = in.fixed64("seq");
-  const std::uint8_t version = take_version(in, kVersionWithRates);
+  const std::uint8_t version = take_version(in);
   s.hold = in.number("hold");
   s.hold_engine = in.number("hold engine");
   s.epoch = in.number32("epoch");
@@ -354,9 +396,6 @@ Result<Settlement> decode_settlement(std::string_view bytes) {
     *text = in.text("name");
   }
   const std::uint8_t optional = in.choice(kOptionalAll, "optional bits");
-  if (((optional & kHasRates) != 0) != (version == kVersionWithRates)) {
-    in.fail("optional bits", "are not those of the version");
-  }
   s.pins = take_pins(in);
   s.pins.capped = (optional & kCapped) != 0;
   if ((optional & kHasRates) != 0) s.pins.rates = take_rates(in);
@@ -372,6 +411,8 @@ Result<Settlement> decode_settlement(std::string_view bytes) {
   s.meta = in.text("meta");
   s.token = in.text("token");
   s.expires_at = instant(in.signed_number("expires at"));
+  take_charge(in, optional, s.pins);
+  check_lowest(in, version, version_of(s));
   in.end();
   if (in.failed()) return damaged("settlement", in);
   return s;
@@ -379,7 +420,7 @@ Result<Settlement> decode_settlement(std::string_view bytes) {
 
 std::string encode(const Begin& begin) {
   ByteWriter out(256);
-  out.put_byte(kCodecVersion);
+  out.put_byte(version_of(begin));
   out.put_unsigned(begin.hold);
   out.put_unsigned(begin.epoch);
   out.put_signed(count_of(begin.opened_at));
@@ -395,7 +436,7 @@ std::string encode(const Begin& begin) {
 Result<Begin> decode_begin(std::string_view bytes) {
   ByteReader in(bytes);
   Begin begin;
-  (void)take_version(in, kCodecVersion);
+  const std::uint8_t version = take_version(in);
   begin.hold = in.number("hold");
   begin.epoch = in.number32("epoch");
   begin.opened_at = instant(in.signed_number("opened at"));
@@ -405,15 +446,16 @@ Result<Begin> decode_begin(std::string_view bytes) {
     *text = in.text("name");
   }
   begin.budgets = take_parts(in, begin.account);
+  check_lowest(in, version, version_of(begin));
   in.end();
   if (in.failed()) return damaged("begin", in);
   return begin;
 }
 
 std::size_t encoded_bytes_max(const Settlement& s) {
-  constexpr std::size_t kNumbers = 24;  // single numbers of settlement and pins, rounded up
+  constexpr std::size_t kNumbers = 26;  // single numbers of settlement and pins, rounded up
   const std::size_t money = 2 * kNumberBytesMax + kCurrencyBytesReserved;
-  std::size_t size = kNumbers * kNumberBytesMax + account_bytes(s.account) + 3 * money +
+  std::size_t size = kNumbers * kNumberBytesMax + account_bytes(s.account) + 4 * money +
                      sizeof(KeyRef) + std::max(s.token.size(), kTokenBytes) + kNumberBytesMax;
   for (const auto* text : {&s.user, &s.provider, &s.model, &s.feature, &s.api_key, &s.session,
                            &s.meta, &s.pins.plan_slug, &s.pins.price_version, &s.pins.price_model,
@@ -422,7 +464,7 @@ std::size_t encoded_bytes_max(const Settlement& s) {
   }
   for (const BudgetPart& part : s.budgets) {
     size += 3 + account_bytes(part.key.account) + text_bytes(part.key.name) +
-            text_bytes(part.key.currency) + 6 * kNumberBytesMax;
+            text_bytes(part.key.currency) + 7 * kNumberBytesMax;
   }
   // At a hold nobody knows how many of its budgets' currencies will need a rate.
   const std::size_t rates = std::max(s.pins.rates.size(), s.budgets.size());

@@ -16,8 +16,9 @@
 
 namespace aimeter::store {
 
-// Bytes of a newer version are refused with corrupt, naming both versions.
-constexpr std::uint8_t kCodecVersion = 1;
+// Bytes of a newer version are refused with corrupt, naming both versions. A value is written in
+// the lowest version that can say it. 2: what is charged as overage.
+constexpr std::uint8_t kCodecVersion = 2;
 
 [[nodiscard]] std::string encode(const Settlement& settlement);
 [[nodiscard]] Result<Settlement> decode_settlement(std::string_view bytes);

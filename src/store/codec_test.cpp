@@ -184,6 +184,23 @@ TEST(Codec, TheBytesOfVersionOneAreFixed) {
             "c968032ed1425fc7cb99dd30c5e9d6cc");
 }
 
+Settlement charged() {
+  Settlement s = full();
+  s.budgets[0].allowance = 1'000;
+  s.pins.overage = billing::OveragePrice{2'500'000'000, "usd"};
+  s.pins.terms_at = Instant(Duration(77));
+  return s;
+}
+
+TEST(Codec, WhatIsChargedIsOfVersionTwoAndComesBack) {
+  const std::string bytes = encode(charged());
+  EXPECT_EQ(bytes[8], 2);
+  const auto back = decode_settlement(bytes);
+  ASSERT_TRUE(back) << back.error().message;
+  EXPECT_EQ(*back, charged());
+  EXPECT_LE(bytes.size(), encoded_bytes_max(charged()));
+}
+
 TEST(Codec, TheBoundHoldsWhenUsageAndCostsGrowToTheirLargest) {
   Settlement held = full();
   held.usage = {};
@@ -257,10 +274,12 @@ TEST(Codec, HostileBytesAreCorruptAndNamed) {
   const std::string to_texts = empty_begin.substr(0, 4);  // version, hold, epoch, opened_at
   const std::string to_budgets = empty_begin.substr(0, empty_begin.size() - 1);
   const Hostile rows[] = {
-      {"a newer version is named", "\x02" + empty_begin.substr(1),
-       "begin: version at byte 1: is 2, this program knows version 1: written by a newer one"},
+      {"a newer version is named", "\x03" + empty_begin.substr(1),
+       "begin: version at byte 1: is 3, this program knows version 2: written by a newer one"},
+      {"a version that says no more than an older one", "\x02" + empty_begin.substr(1),
+       "begin: version at byte 13: is 2, these bytes are of version 1"},
       {"a version 0 never was", std::string(1, '\0') + empty_begin.substr(1),
-       "begin: version at byte 1: is 0, this program knows version 1"},
+       "begin: version at byte 1: is 0, this program knows version 2"},
       {"a text longer than what is left", to_texts + "\x7fxy",
        "begin: account at byte 5: says 127 bytes, 2 are left"},
       {"a text longer than memory", to_texts + huge,

@@ -129,9 +129,11 @@ Status Batch::draft_parts(Draft& draft) const {
     draft.covered.push_back(given_up);
     if (draft.ends_hold) counted.leased = 0;  // all of the hold is off already
     if (counted.late > 0) draft.late = true;
-    if (!add_to(budget_in(draft, part.key).state, counted)) {
+    Budget& budget = budget_in(draft, part.key);
+    if (!add_to(budget.state, counted)) {
       return fail(Code::invalid_argument, "a counter is out of range");
     }
+    AIMETER_CHECK_OK(draft_overage(draft, part, budget));
   }
   return {};
 }
@@ -227,6 +229,7 @@ void Batch::write(const Draft& draft) {
   }
   for (const auto& [key, lease] : draft.leases) state_.leases[key] = lease;
   if (draft.ends_hold) state_.holds.erase(hold_key_of(draft.row.account.tenant, draft.row.token));
+  write_overages(draft);
 }
 
 // What it counts in wallets moves money.
@@ -250,10 +253,10 @@ void Batch::bury(const Settlement& given, const std::string& reason) {
   const std::int64_t id = row_id(engine_, given.seq);
   Settlement counted = counted_with_hold(given);
   if (has(given, kDetach)) counted.token.clear();  // not from another's row of holds
-  Draft draft{.row = counted};
+  Draft draft{.row = counted, .counts = Counts::uncharged};
   if (!draft_parts(draft)) {
     for (BudgetPart& part : counted.budgets) part.actual = 0;
-    draft = Draft{.row = counted};
+    draft = Draft{.row = counted, .counts = Counts::uncharged};
     AIMETER_ASSERT(draft_parts(draft).has_value());
   }
   write(draft);
@@ -326,6 +329,7 @@ Applied Batch::finish(Seq last) {
   }
   applied.odd = odd_;
   applied.credits = std::move(credits_);
+  applied.overages = overages_;
   EngineState& engine = state_.engines.at(engine_);
   engine.last_seq = last;
   engine.applied_at = now_;

@@ -24,7 +24,7 @@ const Plan* plan_for(const Catalogue& catalogue, std::string_view tenant, std::s
 bool is_referenced(const Catalogue& catalogue, const Plan& plan) {
   return std::ranges::any_of(catalogue.subscriptions, [&](const auto& entry) {
     const Owned<Subscription>& owned = entry.second;
-    if (owned.value.plan != plan.slug) return false;
+    if (owned.value.plan != plan.slug && owned.value.next_plan != plan.slug) return false;
     const Plan* named = plan_for(catalogue, owned.account.tenant.text, plan.slug);
     return named != nullptr && named->id == plan.id;
   });
@@ -78,9 +78,11 @@ plans::Contract contract_of(const Catalogue& catalogue, const Account& account) 
   for (const auto& [id, owned] : catalogue.subscriptions) {
     if (owned.account != account) continue;
     contract.subscriptions.push_back(owned.value);
-    const auto plan = find_plan(catalogue, account.tenant.text, owned.value.plan);
-    const auto same = [&](const Plan& known) { return known.id == plan->id; };
-    if (plan && std::ranges::none_of(contract.plans, same)) contract.plans.push_back(*plan);
+    for (const std::string& slug : {owned.value.plan, owned.value.next_plan}) {
+      const auto plan = find_plan(catalogue, account.tenant.text, slug);
+      const auto same = [&](const Plan& known) { return known.id == plan->id; };
+      if (plan && std::ranges::none_of(contract.plans, same)) contract.plans.push_back(*plan);
+    }
   }
   for (const auto& [id, owned] : catalogue.overrides) {
     if (owned.account == account) contract.overrides.push_back(owned.value);
@@ -130,6 +132,11 @@ Result<Changed> put(Catalogue& catalogue, const PutSubscription& change) {
   }
   AIMETER_TRY(subscription.id,
               place_for(catalogue, catalogue.subscriptions, account, subscription.id));
+  const auto there = catalogue.subscriptions.find(subscription.id);
+  if (change.expect &&
+      (there == catalogue.subscriptions.end() || there->second.value != *change.expect)) {
+    return fail(Code::conflict, fmt::format("subscription {} has changed", subscription.id));
+  }
   catalogue.subscriptions[subscription.id] = {account, subscription};
   if (!account.tenant.text.empty()) catalogue.tenants.insert(account.tenant);
   return Changed{.id = subscription.id};

@@ -114,8 +114,10 @@ struct State {
   std::map<std::int64_t, CreditRow> credits = {};  // by id
   std::map<base::Key16, KeySeen> credit_keys = {};
   std::int64_t last_credit = 0, last_lot = 0;
-  std::set<std::string> billing_events = {};  // that were applied
+  std::set<std::string> billing_events = {};                             // that were applied
   std::map<std::string, billing::SubscriptionFacts> billing_facts = {};  // by the service's id
+  std::map<std::int64_t, OverageLine> overages = {};
+  std::map<BudgetKey, std::set<std::int64_t>> open_overages = {};  // of which something remains
   std::vector<AuditRow> audit = {};
   Catalogue catalogue = {};
 };

@@ -4,6 +4,7 @@
 #include <tuple>
 
 #include "base/ids.h"
+#include "plans/lifecycle.h"
 #include "store/audit.h"
 #include "store/memory_apply.h"
 #include "store/memory_catalogue.h"
@@ -251,6 +252,18 @@ class MemoryStore final : public Store {
     const std::lock_guard lock(mutex_);
     return owned_by(tenant, state_.catalogue.subscriptions);
   }
+  Result<std::vector<std::pair<Account, Subscription>>> due(Instant now,
+                                                            std::size_t limit) const override {
+    const std::lock_guard lock(mutex_);
+    std::vector<std::pair<Account, Subscription>> all;
+    for (const auto& [id, owned] : state_.catalogue.subscriptions) {
+      const auto at = plans::due_at(owned.value);
+      if (at && *at <= now) all.emplace_back(owned.account, owned.value);
+    }
+    std::ranges::stable_sort(all, {}, [](const auto& one) { return *plans::due_at(one.second); });
+    all.resize(std::min(all.size(), limit));
+    return all;
+  }
   Result<std::vector<std::pair<Account, UsageLimitOverride>>> overrides(
       const std::optional<TenantId>& tenant) const override {
     const std::lock_guard lock(mutex_);
@@ -317,6 +330,23 @@ class MemoryStore final : public Store {
     const std::lock_guard lock(mutex_);
     return memory::lots_in(state_, account, which);
   }
+  Result<OveragePage> overages(const OverageFilter& filter, std::string_view cursor,
+                               std::size_t limit) const override {
+    AIMETER_CHECK_OK(check_page(limit));
+    AIMETER_TRY(const std::int64_t after, parse_overage_cursor(cursor));
+    const std::lock_guard lock(mutex_);
+    OveragePage page;
+    for (auto at = state_.overages.upper_bound(after); at != state_.overages.end(); ++at) {
+      if (!matches(filter, at->second)) continue;
+      if (page.lines.size() == limit) {
+        page.next = std::to_string(page.lines.back().id);
+        break;
+      }
+      page.lines.push_back(at->second);
+    }
+    return page;
+  }
+
   Result<std::vector<Orphan>> orphans() const override {
     const std::lock_guard lock(mutex_);
     return values_of(state_.orphans);

@@ -25,6 +25,7 @@ class Audit {
   void engines();
   void keys();
   void wallets() { verify_wallets(state_, verified_.findings); }
+  void overages();
   [[nodiscard]] Verified verified() { return std::move(verified_); }
 
  private:
@@ -142,6 +143,32 @@ void Audit::keys() {
   }
 }
 
+void Audit::overages() {
+  struct Sums {
+    Wide amount = 0, remaining = 0, cost = 0, exact = billing::kMillion / 2;
+  };
+  std::map<BudgetKey, Sums> sums;
+  for (const auto& [id, line] : state_.overages) {
+    Sums& sum = sums[line.budget];
+    sum.amount += line.amount;
+    sum.remaining += line.remaining;
+    sum.cost += line.cost_nanos;
+    sum.exact += Wide{line.remaining} * line.price.nanos_per_million;
+  }
+  for (const auto& [key, budget] : state_.budgets) {
+    const billing::OverageState& overage = budget.state.overage;
+    const Sums sum = sums[key];
+    for (std::string& problem : problems_of({.amount = sum.amount,
+                                             .remaining = sum.remaining,
+                                             .cost_nanos = sum.cost,
+                                             .exact = sum.exact,
+                                             .used = budget.state.used},
+                                            overage)) {
+      find("lines = overage", where_of(key), std::move(problem));
+    }
+  }
+}
+
 }  // namespace
 
 Result<Verified> verify(const State& state, const Progress& progress) {
@@ -153,6 +180,7 @@ Result<Verified> verify(const State& state, const Progress& progress) {
   audit.rollups();
   audit.engines();
   audit.keys();
+  audit.overages();
   return audit.verified();
 }
 

@@ -20,6 +20,7 @@
 #include "aimeter/plan.h"
 #include "aimeter/usage.h"
 #include "base/hash.h"
+#include "billing/overage.h"
 #include "budget/key.h"
 #include "currency/rates.h"
 
@@ -42,6 +43,9 @@ struct BudgetPart {
   Amount actual = 0;                 // signed in an adjustment
   std::optional<Amount> limit = {};  // pinned; empty = unlimited
   bool blocking = false, shadow = false, would_refuse = false;
+  // What the plan includes: above it the usage is charged, at the price of the pins. Empty: nothing
+  // is. Differs from `limit` where a cap on the overage blocks.
+  std::optional<Amount> allowance = {};
   bool counted = false;  // in the memory of the engine that settled it; no meaning elsewhere
   friend bool operator==(const BudgetPart&, const BudgetPart&) = default;
 };
@@ -60,6 +64,8 @@ struct Pins {                // fixed at the hold, travel with it
   // What converted total_cost into the currencies of its budgets. Both amounts are stored: the
   // budget's is its `actual`.
   std::vector<currency::PinnedRate> rates = {};
+  std::optional<billing::OveragePrice> overage = {};  // of the part that has an allowance
+  std::optional<Instant> terms_at = {};  // when its terms were in force; empty: at occurred_at
   friend bool operator==(const Pins&, const Pins&) = default;
 };
 

@@ -25,6 +25,7 @@
 #include "plans/limits.h"
 #include "store/credits.h"
 #include "store/follow.h"
+#include "store/overages.h"
 #include "store/settlement.h"
 
 namespace aimeter::store {
@@ -55,6 +56,7 @@ struct BudgetState {
   // It was named as blocking. Then used + leased <= limit + over_hold + late + fallen (bound.h).
   bool blocking = false;
   Amount credited = 0;  // of a wallet; it is its limit
+  billing::OverageState overage = {};
 };
 enum class Odd : std::uint8_t { duplicate, late, dead };
 struct Outcome {
@@ -73,7 +75,8 @@ struct Applied {
   std::vector<BudgetState> budgets = {};  // every budget that the batch touched, after it
   std::vector<Outcome> odd = {};
   std::vector<Crossed> crossed = {};
-  std::vector<CreditMove> credits = {};  // what the batch did to wallets, in its order
+  std::vector<CreditMove> credits = {};    // what the batch did to wallets, in its order
+  std::vector<OverageLine> overages = {};  // that this batch wrote, in their order
 };
 
 struct LeaseAsk {
@@ -199,6 +202,9 @@ struct DeletePlan {
 struct PutSubscription {
   TenantId tenant = {};
   Subscription subscription = {};
+  // Only if it is this one still: else conflict, and nothing changed. So of several engines that
+  // see something due, one does it.
+  std::optional<Subscription> expect = {};
 };  // id 0: new
 struct PutOverride {
   TenantId tenant = {};
@@ -337,6 +343,8 @@ class Store {
   //   takes its hold from the lease, and the detach changes nothing any more. After release or
   //   expiry it is late. The token is a key of kind "hold": the second settlement is a duplicate,
   //   whatever came before the first.
+  // - Overage: each part steps by billing/overage.h, its lines are written with it. A duplicate
+  //   does nothing, what is dead is not charged.
   // Errors: conflict (last_seq is not prev: read it), not_found (no such engine), invalid_argument
   // (seqs with a gap), unavailable, in_doubt.
   [[nodiscard]] virtual Result<Applied> apply(EngineRef engine, Seq prev,
@@ -398,6 +406,9 @@ class Store {
       const std::optional<TenantId>& tenant) const = 0;  // of that tenant and ""; empty: all
   [[nodiscard]] virtual Result<std::vector<std::pair<Account, Subscription>>> subscriptions(
       const std::optional<TenantId>& tenant) const = 0;
+  // Those with something due at `now` (plans/lifecycle.h), the longest due first.
+  [[nodiscard]] virtual Result<std::vector<std::pair<Account, Subscription>>> due(
+      Instant now, std::size_t limit) const = 0;
   [[nodiscard]] virtual Result<std::vector<std::pair<Account, UsageLimitOverride>>> overrides(
       const std::optional<TenantId>& tenant) const = 0;
   // Every tenant that was ever named, but "", sorted.
@@ -418,6 +429,10 @@ class Store {
       const CreditFilter& filter, std::size_t limit) const = 0;
   [[nodiscard]] virtual Result<std::vector<CreditLot>> credit_lots(const Account& account,
                                                                    Lots which) const = 0;
+  // By id: the order in which they were written. invalid_argument: a bad cursor or limit.
+  [[nodiscard]] virtual Result<OveragePage> overages(const OverageFilter& filter,
+                                                     std::string_view cursor,
+                                                     std::size_t limit) const = 0;
   [[nodiscard]] virtual Result<std::vector<Orphan>> orphans() const = 0;
   [[nodiscard]] virtual Result<std::vector<DeadSettlement>> dead() const = 0;
   [[nodiscard]] virtual Result<std::vector<AuditRow>> audit(std::size_t newest) const = 0;

@@ -55,6 +55,8 @@ TEST_P(CatalogueContract, APlanIsKeptAsItWasGiven) {
   plan.stripe_price_id = "price_1";
   plan.period = Period::Options{.type = Period::Type::weekly, .timezone = "Europe/Berlin"};
   plan.overage_behavior = OverageBehavior::allow;
+  plan.overage_cap = Money{25'000'000'000, "usd"};
+  plan.overage_markup = Percent{1'250};
   plan.enforcement = Enforcement::shadow;
   plan.budgets = {{.kind = BudgetKind::cost, .scope = BudgetScope::user, .limit = 5}};
   plan.id = change(PutPlan{plan}).id;
@@ -74,6 +76,8 @@ TEST_P(CatalogueContract, APlanIsKeptAsItWasGiven) {
   EXPECT_EQ(kept.stripe_price_id, "price_1");
   EXPECT_EQ(kept.period, plan.period);
   EXPECT_EQ(kept.overage_behavior, plan.overage_behavior);
+  EXPECT_EQ(kept.overage_cap, plan.overage_cap);
+  EXPECT_EQ(kept.overage_markup, plan.overage_markup);
   EXPECT_EQ(kept.enforcement, plan.enforcement);
   EXPECT_EQ(kept.budgets, plan.budgets);
   EXPECT_TRUE(kept.is_active);
@@ -89,6 +93,8 @@ TEST_P(CatalogueContract, APlanWithoutLimitsStaysWithoutLimits) {
   EXPECT_EQ((*found)->trial_days, std::nullopt);
   EXPECT_EQ((*found)->period, std::nullopt);
   EXPECT_EQ((*found)->overage_behavior, std::nullopt);
+  EXPECT_EQ((*found)->overage_cap, std::nullopt);
+  EXPECT_EQ((*found)->overage_markup, std::nullopt);
   EXPECT_FALSE((*found)->is_active);
 }
 
@@ -487,6 +493,62 @@ TEST_P(CatalogueContract, TheAuditSaysNoSecretAndNobodyWhoWasErased) {
     EXPECT_EQ(row.details.find(base::hex(base::view_of(base::sha256("secret")))),
               std::string::npos);
   }
+}
+
+// ---- What is due, and changes that expect what is there.
+
+TEST_P(CatalogueContract, WhatIsDueIsListedFromItsTimeOnTheLongestDueFirst) {
+  change(PutPlan{plan_of("", "pro", 1)});
+  change(PutPlan{plan_of("", "next", 1)});
+  constexpr Duration kHour = std::chrono::hours(1);
+  Subscription plain = subscription_of(acme_, "pro");
+  plain.id = change(PutSubscription{acme_.tenant, plain}).id;
+  Subscription ending = plain, moving = plain, renewing = plain;
+  ending.id = moving.id = renewing.id = 0;
+  ending.ends_at = kNoon + 2 * kHour;
+  ending.grace_period_ends_at = kNoon + 3 * kHour;
+  moving.next_plan = "next";
+  moving.changes_at = kNoon + kHour;
+  renewing.renews_at = kNoon + 2 * kHour;
+  ending.id = change(PutSubscription{acme_.tenant, ending}).id;
+  moving.id = change(PutSubscription{acme_.tenant, moving}).id;
+  renewing.id = change(PutSubscription{acme_.tenant, renewing}).id;
+  const auto due = [&](Duration after, std::size_t limit = 10) {
+    std::vector<std::int64_t> ids;
+    const auto all = store().due(kNoon + after, limit);
+    EXPECT_TRUE(all);
+    for (const auto& [account, one] : *all) {
+      EXPECT_EQ(account, acme_);
+      ids.push_back(one.id);
+    }
+    return ids;
+  };
+  using Ids = std::vector<std::int64_t>;
+  EXPECT_EQ(due(kHour - Duration(1)), Ids{});
+  EXPECT_EQ(due(kHour), Ids{moving.id});
+  EXPECT_EQ(due(3 * kHour - Duration(1)), (Ids{moving.id, renewing.id}));
+  EXPECT_EQ(due(3 * kHour), (Ids{moving.id, renewing.id, ending.id}));
+  EXPECT_EQ(due(3 * kHour, 2), (Ids{moving.id, renewing.id}));
+  ending.expired_at = kNoon + 3 * kHour;
+  change(PutSubscription{acme_.tenant, ending});
+  EXPECT_EQ(due(9 * kHour), (Ids{moving.id, renewing.id})) << "it was told";
+  const auto kept = store().load_account(acme_, kNoon);
+  ASSERT_TRUE(kept);
+  EXPECT_EQ(kept->contract.subscriptions, (std::vector{plain, ending, moving, renewing}));
+  EXPECT_EQ(kept->contract.plans.size(), 2U) << "the plan to come, too";
+  refuse(DeletePlan{"", "next"}, Code::failed_precondition, "next");
+}
+
+TEST_P(CatalogueContract, APutThatExpectsAnotherSubscriptionIsAConflict) {
+  change(PutPlan{plan_of("", "pro", 1)});
+  Subscription seen = subscription_of(acme_, "pro");
+  seen.id = change(PutSubscription{acme_.tenant, seen}).id;
+  Subscription first = seen, second = seen;
+  first.ends_at = kNoon;
+  second.ends_at = kNoon + std::chrono::hours(1);
+  change(PutSubscription{acme_.tenant, first, seen});
+  refuse(PutSubscription{acme_.tenant, second, seen}, Code::conflict, "changed");
+  EXPECT_EQ(store().load_account(acme_, kNoon)->contract.subscriptions, std::vector{first});
 }
 
 INSTANTIATE_TEST_SUITE_P(Stores, CatalogueContract, testing::ValuesIn(factories()),

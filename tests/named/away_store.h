@@ -118,6 +118,10 @@ class AwayStore final : public store::Store {
       const std::optional<TenantId>& tenant) const override {
     return behind_->subscriptions(tenant);
   }
+  Result<std::vector<std::pair<Account, Subscription>>> due(Instant now,
+                                                            std::size_t limit) const override {
+    return behind_->due(now, limit);
+  }
   Result<std::vector<std::pair<Account, UsageLimitOverride>>> overrides(
       const std::optional<TenantId>& tenant) const override {
     return behind_->overrides(tenant);
@@ -151,6 +155,10 @@ class AwayStore final : public store::Store {
   Result<std::vector<CreditLot>> credit_lots(const Account& account,
                                              store::Lots which) const override {
     return behind_->credit_lots(account, which);
+  }
+  Result<store::OveragePage> overages(const store::OverageFilter& filter, std::string_view cursor,
+                                      std::size_t limit) const override {
+    return behind_->overages(filter, cursor, limit);
   }
   Result<std::vector<store::Orphan>> orphans() const override { return behind_->orphans(); }
   Result<std::vector<store::DeadSettlement>> dead() const override { return behind_->dead(); }

@@ -32,10 +32,15 @@ inline std::string text_of(const BudgetKey& key) {
                      text_of(key.span.start), text_of(key.span.end), key.plan, key.currency);
 }
 inline std::string text_of(const BudgetState& budget) {
-  return fmt::format("{} used {} leased {} over {} late {} fallen {} limit {}{}",
-                     text_of(budget.key), budget.used, budget.leased, budget.over_hold, budget.late,
-                     budget.fallen, budget.limit ? text_of(*budget.limit) : "-",
-                     budget.blocking ? " blocking" : "");
+  const std::string overage = budget.overage.t
+                                  ? fmt::format(" T {} B {} rest {}", *budget.overage.t,
+                                                budget.overage.b, budget.overage.rest)
+                                  : "";
+  return overage + fmt::format("{} used {} leased {} over {} late {} fallen {} limit {}{}",
+                               text_of(budget.key), budget.used, budget.leased, budget.over_hold,
+                               budget.late, budget.fallen,
+                               budget.limit ? text_of(*budget.limit) : "-",
+                               budget.blocking ? " blocking" : "");
 }
 inline std::string text_of(const Outcome& odd) {
   return fmt::format("seq {} {} of {}", odd.seq, static_cast<int>(odd.what), odd.original);

@@ -183,6 +183,14 @@ Result<std::vector<CreditMove>> Network::credit_transactions(const CreditFilter&
 Result<std::vector<CreditLot>> Network::credit_lots(const Account& account, Lots which) const {
   return read(line_, [&] { return store_->credit_lots(account, which); });
 }
+Result<std::vector<std::pair<Account, Subscription>>> Network::due(Instant now,
+                                                                   std::size_t limit) const {
+  return read(line_, [&] { return store_.due(now, limit); });
+}
+Result<store::OveragePage> Network::overages(const store::OverageFilter& filter,
+                                             std::string_view cursor, std::size_t limit) const {
+  return read(line_, [&] { return store_.overages(filter, cursor, limit); });
+}
 Result<std::vector<Orphan>> Network::orphans() const {
   return read(line_, [&] { return store_->orphans(); });
 }

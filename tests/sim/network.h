@@ -78,6 +78,8 @@ class Network final : public store::Store {
   Result<std::vector<Plan>> plans(const std::optional<TenantId>& tenant) const override;
   Result<std::vector<std::pair<Account, Subscription>>> subscriptions(
       const std::optional<TenantId>& tenant) const override;
+  Result<std::vector<std::pair<Account, Subscription>>> due(Instant now,
+                                                            std::size_t limit) const override;
   Result<std::vector<std::pair<Account, UsageLimitOverride>>> overrides(
       const std::optional<TenantId>& tenant) const override;
   Result<std::vector<TenantId>> tenants() const override;
@@ -93,6 +95,8 @@ class Network final : public store::Store {
                                                              std::size_t limit) const override;
   Result<std::vector<CreditLot>> credit_lots(const Account& account,
                                              store::Lots which) const override;
+  Result<store::OveragePage> overages(const store::OverageFilter& filter, std::string_view cursor,
+                                      std::size_t limit) const override;
   Result<std::vector<store::Orphan>> orphans() const override;
   Result<std::vector<store::DeadSettlement>> dead() const override;
   Result<std::vector<store::AuditRow>> audit(std::size_t newest) const override;

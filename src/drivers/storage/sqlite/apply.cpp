@@ -38,6 +38,7 @@ void merge(BatchResult& into, BatchResult&& part) {
   std::ranges::move(part.odd, std::back_inserter(into.odd));
   std::ranges::move(part.crossed, std::back_inserter(into.crossed));
   std::ranges::move(part.credits, std::back_inserter(into.credits));
+  std::ranges::move(part.overages, std::back_inserter(into.overages));
 }
 
 Status take_and_write(Batch& batch, std::span<const Settlement> part) {
@@ -152,7 +153,8 @@ Result<store::Applied> SqliteStore::apply(store::EngineRef engine, store::Seq pr
                  .budgets = std::move(work.sum.budgets),
                  .odd = std::move(work.sum.odd),
                  .crossed = std::move(work.sum.crossed),
-                 .credits = std::move(work.sum.credits)};
+                 .credits = std::move(work.sum.credits),
+                 .overages = std::move(work.sum.overages)};
 }
 
 Result<store::Seq> SqliteStore::last_seq(store::EngineId engine) {

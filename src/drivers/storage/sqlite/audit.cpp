@@ -41,7 +41,7 @@ Result<store::Verified> Audit::run() {
       {"counters", &Audit::counters},   {"leases", &Audit::leases},
       {"gapless", &Audit::engines},     {"roll-ups", &Audit::rollups},
       {"keys", &Audit::keys},           {"transactions", &Audit::transactions},
-      {"wallets", &Audit::wallets},
+      {"wallets", &Audit::wallets},     {"overages", &Audit::overages},
   };
   for (const auto& [name, check] : kChecks) {
     const Status done = (this->*check)();

@@ -74,6 +74,7 @@ class Audit {
   [[nodiscard]] Status transactions();
   [[nodiscard]] Status wallets();
   [[nodiscard]] std::string place_of_wallet(std::int64_t wallet);
+  [[nodiscard]] Status overages();  // audit_overages.cpp
   // audit_cells.cpp
   [[nodiscard]] Status rollups();
   [[nodiscard]] Status key_of_row(std::int64_t id, const base::Key16& key);

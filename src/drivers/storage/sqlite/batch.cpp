@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "drivers/storage/sqlite/counters.h"
 #include "store/record.h"
 
 namespace aimeter::drivers::sqlite {
@@ -73,8 +74,9 @@ Result<std::uint32_t> Batch::counter_of(std::int64_t budget, std::int64_t tenant
   }
   Query query(
       connection_,
-      "SELECT used, leased, over_hold, late, fallen, limit_amount, blocking, told, credited "
-      "FROM ai_budgets WHERE tenant = ?1 AND budget = ?2",
+      "SELECT used, leased, over_hold, late, fallen, limit_amount, blocking, told, credited,"
+      " overage_t, overage_b, overage_rest, overage_catalogue, overage_at FROM ai_budgets WHERE "
+      "tenant = ?1 AND budget = ?2",
       tenant, budget);
   AIMETER_TRY(const bool there, query.step());
   if (!there) return fail(Code::corrupt, connection_.path() + ": a budget has vanished");
@@ -92,6 +94,7 @@ Result<std::uint32_t> Batch::counter_of(std::int64_t budget, std::int64_t tenant
   counter.told = counter.told_before = static_cast<std::uint8_t>(query.integer(7));
   counter.state.credited = query.integer(8);
   if (key != nullptr) counter.state.key.kind = key->kind;
+  counter.state.overage = read_overage(query, 9);
   return counter_index_.find(budget)->second;
 }
 
@@ -218,6 +221,7 @@ Result<bool> Batch::count(const Line& line, const Settlement& row, bool& late) {
       undo();
       return false;
     }
+    AIMETER_CHECK_OK(step_overage(line, row, row.budgets[i], counters_[index]));
   }
   if (hold_.there) {
     AIMETER_CHECK_OK(run(connection_, "DELETE FROM ai_holds WHERE hold = ?1 AND tenant = ?2",

@@ -29,6 +29,7 @@ struct BatchResult {
   std::vector<store::Outcome> odd = {};
   std::vector<store::Crossed> crossed = {};
   std::vector<store::CreditMove> credits = {};
+  std::vector<store::OverageLine> overages = {};
 };
 
 class Batch {
@@ -145,6 +146,12 @@ class Batch {
   [[nodiscard]] Status pay(const Line& line, const store::Settlement& row);
   [[nodiscard]] Status pay_part(const Line& line, const store::Settlement& row,
                                 const WalletPart& part);
+  // batch_overage.cpp
+  [[nodiscard]] Status step_overage(const Line& line, const store::Settlement& row,
+                                    const store::BudgetPart& part, Counter& counter);
+  [[nodiscard]] Status write_overage(const Line& line, const billing::LineDraft& draft,
+                                     const Counter& counter);
+  [[nodiscard]] Status write_overage_state(const Counter& counter);
 
   Lane& lane_;
   Connection& connection_;
@@ -178,6 +185,8 @@ class Batch {
   std::string extras_;
   std::vector<store::Outcome> odd_;
   std::vector<store::Crossed> crossed_;
+  std::vector<store::OverageLine> overages_;
+  store::Counts counts_ = store::Counts::as_pinned;  // of the settlement under way
 };
 
 }  // namespace aimeter::drivers::sqlite

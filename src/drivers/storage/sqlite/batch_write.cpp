@@ -106,6 +106,7 @@ Status Batch::write_counters() {
     AIMETER_CHECK_OK(update.again(counter.tenant, counter.budget, state.used, state.leased,
                                   state.over_hold, state.late, state.fallen, state.limit,
                                   state.blocking ? 1 : 0, counter.told));
+    AIMETER_CHECK_OK(write_overage_state(counter));
     if (crossed != 0) AIMETER_CHECK_OK(tell(counter, crossed));
   }
   return {};
@@ -128,8 +129,10 @@ Status Batch::tell(const Counter& counter, std::uint8_t crossed) {
 }
 
 BatchResult Batch::result() {
-  BatchResult result{
-      .odd = std::move(odd_), .crossed = std::move(crossed_), .credits = std::move(credits_)};
+  BatchResult result{.odd = std::move(odd_),
+                     .crossed = std::move(crossed_),
+                     .credits = std::move(credits_),
+                     .overages = std::move(overages_)};
   result.budgets.reserve(counters_.size());
   for (Counter& counter : counters_) {
     if (counter.key == nullptr || !counter.touched) continue;

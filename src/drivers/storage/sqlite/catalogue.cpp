@@ -2,8 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/ids.h"
 #include "drivers/storage/sqlite/catalogue_json.h"
+#include "plans/lifecycle.h"
 
 namespace aimeter::drivers::sqlite {
 namespace {
@@ -52,7 +55,8 @@ Result<bool> is_referenced(Connection& connection, const Plan& plan) {
       const auto found,
       find_integer(connection,
                    "SELECT 1 FROM ai_subscriptions s JOIN ai_tenants t USING(tenant) WHERE "
-                   "s.plan = ?2 AND (t.name = ?1 OR (?1 = '' AND NOT EXISTS(SELECT 1 FROM "
+                   "(s.plan = ?2 OR s.next_plan = ?2) AND (t.name = ?1 OR (?1 = '' AND NOT "
+                   "EXISTS(SELECT 1 FROM "
                    "ai_plans p WHERE p.tenant = s.tenant AND p.slug = ?2 AND p.newest = 1)))"
                    " LIMIT 1",
                    plan.tenant, plan.slug));
@@ -103,6 +107,8 @@ Status insert_plan(Connection& connection, std::int64_t tenant, const Plan& plan
   const auto overage = plan.overage_behavior
                            ? std::optional(static_cast<std::int64_t>(*plan.overage_behavior))
                            : std::nullopt;
+  const auto markup =
+      plan.overage_markup ? std::optional(plan.overage_markup->hundredths) : std::nullopt;
   const auto tokens =
       plan.monthly_token_limit ? std::optional(plan.monthly_token_limit->count) : std::nullopt;
   AIMETER_CHECK_OK(run(
@@ -110,13 +116,15 @@ Status insert_plan(Connection& connection, std::int64_t tenant, const Plan& plan
       "INSERT INTO ai_plans(plan, version, newest, tenant, slug, name, monthly_token_limit,"
       " monthly_cost_limit_nanos, cost_currency, overage_price_per_1k_tokens_nanos,"
       " overage_currency, features, is_active, trial_days, stripe_price_id, period,"
-      " overage_behavior, enforcement, budgets, changed_at) VALUES(?1, ?2, 1, ?3, ?4, ?5, ?6,"
-      " ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)",
+      " overage_behavior, enforcement, budgets, changed_at, overage_cap_nanos,"
+      " overage_cap_currency, overage_markup) VALUES(?1, ?2, 1, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10,"
+      " ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)",
       plan.id, plan.version, tenant, plan.slug, plan.name, tokens, nanos(plan.monthly_cost_limit),
       currency(plan.monthly_cost_limit), nanos(plan.overage_price_per_1k_tokens),
       currency(plan.overage_price_per_1k_tokens), json_of(plan.features), plan.is_active ? 1 : 0,
       plan.trial_days, plan.stripe_price_id, period, overage,
-      static_cast<std::int64_t>(plan.enforcement), json_of(plan.budgets), micros(now)));
+      static_cast<std::int64_t>(plan.enforcement), json_of(plan.budgets), micros(now),
+      nanos(plan.overage_cap), currency(plan.overage_cap), markup));
   return {};
 }
 
@@ -188,16 +196,25 @@ Result<Changed> put(Lane& lane, const store::PutSubscription& change, Instant /*
                         "SELECT subscription FROM ai_subscriptions WHERE tenant = ?1 AND account = "
                         "?2 AND subscription = ?3",
                         owner, subscription.id));
+  if (change.expect) {
+    AIMETER_TRY(const plans::Contract contract, contract_of(connection, account));
+    if (std::ranges::find(contract.subscriptions, *change.expect) == contract.subscriptions.end()) {
+      return fail(Code::conflict, fmt::format("subscription {} has changed", id));
+    }
+  }
   AIMETER_CHECK_OK(
       run(connection,
           "INSERT OR REPLACE INTO ai_subscriptions(subscription, tenant, account, plan,"
           " billing_mode, started_at, renews_at, ends_at, trial_ends_at, grace_period_ends_at,"
-          " previous_plan, meta) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+          " previous_plan, meta, next_plan, changes_at, expired_at, due_at) VALUES(?1, ?2, ?3, ?4,"
+          " ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
           id, owner.tenant, owner.account, subscription.plan,
           static_cast<std::int64_t>(subscription.billing_mode), micros(subscription.started_at),
           micros(subscription.renews_at), micros(subscription.ends_at),
           micros(subscription.trial_ends_at), micros(subscription.grace_period_ends_at),
-          subscription.previous_plan, json_of(subscription.meta)));
+          subscription.previous_plan, json_of(subscription.meta), subscription.next_plan,
+          micros(subscription.changes_at), micros(subscription.expired_at),
+          micros(plans::due_at(subscription))));
   return Changed{.id = id};
 }
 

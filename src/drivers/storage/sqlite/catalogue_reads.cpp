@@ -31,7 +31,8 @@ constexpr const char* kPlans =
     "SELECT p.plan, p.version, t.name, p.slug, p.name, p.monthly_token_limit,"
     " p.monthly_cost_limit_nanos, p.cost_currency, p.overage_price_per_1k_tokens_nanos,"
     " p.overage_currency, p.features, p.is_active, p.trial_days, p.stripe_price_id, p.period,"
-    " p.overage_behavior, p.enforcement, p.budgets FROM ai_plans p JOIN ai_tenants t USING(tenant)"
+    " p.overage_behavior, p.enforcement, p.budgets, p.overage_cap_nanos,"
+    " p.overage_cap_currency, p.overage_markup FROM ai_plans p JOIN ai_tenants t USING(tenant)"
     " WHERE p.newest = 1 AND (?1 IS NULL OR t.name IN (?1, '')) AND (?2 IS NULL OR p.slug = ?2)"
     " ORDER BY p.plan";
 
@@ -52,6 +53,8 @@ Result<Plan> plan_of(const Query& query) {
   if (!query.is_null(15)) plan.overage_behavior = static_cast<OverageBehavior>(query.integer(15));
   plan.enforcement = static_cast<Enforcement>(query.integer(16));
   AIMETER_TRY(plan.budgets, read_rules(query.bytes(17)));
+  plan.overage_cap = optional_money(query, 18, 19);
+  if (!query.is_null(20)) plan.overage_markup = Percent{query.integer(20)};
   return plan;
 }
 
@@ -69,12 +72,20 @@ Result<std::vector<Plan>> plans_where(Connection& connection, const std::optiona
 // ?1 a tenant's name or NULL, ?2 and ?3 a billable or NULL.
 constexpr const char* kSubscriptions =
     "SELECT t.name, a.type, a.id, s.subscription, s.plan, s.billing_mode, s.started_at,"
-    " s.renews_at, s.ends_at, s.trial_ends_at, s.grace_period_ends_at, s.previous_plan, s.meta"
+    " s.renews_at, s.ends_at, s.trial_ends_at, s.grace_period_ends_at, s.previous_plan, s.meta,"
+    " s.next_plan, s.changes_at, s.expired_at"
     " FROM ai_subscriptions s JOIN ai_tenants t USING(tenant) JOIN ai_accounts a ON a.account ="
     " s.account WHERE (?1 IS NULL OR t.name = ?1) ORDER BY s.subscription";
+constexpr const char* kSubscriptionsDue =
+    "SELECT t.name, a.type, a.id, s.subscription, s.plan, s.billing_mode, s.started_at,"
+    " s.renews_at, s.ends_at, s.trial_ends_at, s.grace_period_ends_at, s.previous_plan, s.meta,"
+    " s.next_plan, s.changes_at, s.expired_at FROM ai_subscriptions s JOIN ai_tenants t"
+    " USING(tenant) JOIN ai_accounts a ON a.account = s.account WHERE s.due_at <= ?1 ORDER BY"
+    " s.due_at, s.subscription LIMIT ?2";
 constexpr const char* kSubscriptionsOfAccount =
     "SELECT t.name, a.type, a.id, s.subscription, s.plan, s.billing_mode, s.started_at,"
-    " s.renews_at, s.ends_at, s.trial_ends_at, s.grace_period_ends_at, s.previous_plan, s.meta"
+    " s.renews_at, s.ends_at, s.trial_ends_at, s.grace_period_ends_at, s.previous_plan, s.meta,"
+    " s.next_plan, s.changes_at, s.expired_at"
     " FROM ai_tenants t JOIN ai_accounts a USING(tenant) JOIN ai_subscriptions s ON s.tenant ="
     " t.tenant AND s.account = a.account WHERE t.name = ?1 AND a.type = ?2 AND a.id = ?3 ORDER BY"
     " s.subscription";
@@ -104,6 +115,9 @@ Result<Subscription> subscription_of(const Query& query) {
   subscription.grace_period_ends_at = optional_instant(query.optional_integer(10));
   subscription.previous_plan = query.text(11);
   AIMETER_TRY(subscription.meta, read_meta(query.bytes(12)));
+  subscription.next_plan = query.text(13);
+  subscription.changes_at = optional_instant(query.optional_integer(14));
+  subscription.expired_at = optional_instant(query.optional_integer(15));
   return subscription;
 }
 
@@ -177,9 +191,12 @@ Result<plans::Contract> contract_of(Connection& connection, const Account& accou
     }
   }
   for (const Subscription& subscription : contract.subscriptions) {
-    AIMETER_TRY(const auto plan, find_plan_in(connection, account.tenant.text, subscription.plan));
-    const auto same = [&](const Plan& known) { return known.id == plan->id; };
-    if (plan && std::ranges::none_of(contract.plans, same)) contract.plans.push_back(*plan);
+    for (const std::string& slug : {subscription.plan, subscription.next_plan}) {
+      if (slug.empty()) continue;
+      AIMETER_TRY(const auto plan, find_plan_in(connection, account.tenant.text, slug));
+      const auto same = [&](const Plan& known) { return known.id == plan->id; };
+      if (plan && std::ranges::none_of(contract.plans, same)) contract.plans.push_back(*plan);
+    }
   }
   Query query(connection, kOverridesOfAccount, account.tenant.text, account.billable.type,
               account.billable.id);
@@ -215,6 +232,12 @@ Result<std::vector<store::ApiKeyRow>> api_keys_in(Connection& connection,
     key.revoked_at = optional_instant(query.optional_integer(6));
     key.expires_at = optional_instant(query.optional_integer(7));
   }
+}
+
+Result<std::vector<Owned<Subscription>>> SqliteStore::due(Instant now, std::size_t limit) const {
+  AIMETER_TRY(const Pool::Use use, pool_.take());
+  Query query(*use, kSubscriptionsDue, now.time_since_epoch().count(), limit);
+  return all_subscriptions(query);
 }
 
 Result<store::AccountState> SqliteStore::load_account(const Account& account, Instant /*at*/) {

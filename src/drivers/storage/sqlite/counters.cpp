@@ -49,4 +49,12 @@ Result<std::optional<std::int64_t>> find_budget(Connection& connection,
                       ids->end, ids->plan);
 }
 
+billing::OverageState read_overage(const Query& query, int first) {
+  return {.t = query.optional_integer(first),
+          .b = query.integer(first + 1),
+          .age = {.catalogue = static_cast<std::uint64_t>(query.integer(first + 3)),
+                  .at = Instant(Duration(query.integer(first + 4)))},
+          .rest = query.integer(first + 2)};
+}
+
 }  // namespace aimeter::drivers::sqlite

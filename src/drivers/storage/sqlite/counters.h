@@ -18,4 +18,7 @@ namespace aimeter::drivers::sqlite {
 [[nodiscard]] Result<std::optional<std::int64_t>> find_budget(Connection& connection,
                                                               const store::BudgetKey& key);
 
+// overage_t, overage_b, overage_rest, overage_catalogue, overage_at: five columns from `first` on.
+[[nodiscard]] billing::OverageState read_overage(const Query& query, int first);
+
 }  // namespace aimeter::drivers::sqlite

@@ -121,12 +121,7 @@ TEST_F(CreditsVerifyTest, AnOlderFileGetsItsWallets) {
     Feeder engine(*store);
     engine.apply(call_of(acme_, 10));
   }
-  sql("DROP VIEW ai_credit_wallets_view; DROP VIEW ai_credit_transactions_view;"
-      "DROP TABLE ai_credit_wallets; DROP TABLE ai_credit_transactions; DROP TABLE ai_credit_lots;"
-      "DROP TABLE ai_credit_keys; DROP INDEX ai_budgets_wallets;"
-      "DROP TABLE ai_billing_objects; DROP TABLE ai_billing_events;"
-      "DROP INDEX ai_subscriptions_stripe; DROP INDEX ai_subscriptions_customer;"
-      "DELETE FROM ai_migrations WHERE number > 1");
+  bring_back_to(1);
   const auto store = opened();
   ASSERT_NE(store, nullptr);
   add(*store, acme_, 5);

@@ -205,6 +205,7 @@ Status Batch::bury(const Line& line, const std::string& reason) {
     part.actual = part.held;
   }
   bool late = false;
+  counts_ = store::Counts::uncharged;
   AIMETER_TRY(const bool fits, count(own, counted, late));
   if (!fits) {
     for (BudgetPart& part : counted.budgets) part.actual = 0;
@@ -212,6 +213,7 @@ Status Batch::bury(const Line& line, const std::string& reason) {
     if (!gives) return fail(Code::corrupt, connection_.path() + ": a hold cannot be given up");
   }
   AIMETER_CHECK_OK(pay(own, counted));
+  counts_ = store::Counts::as_pinned;
   std::vector<BudgetAmount> amounts;
   for (std::size_t i = 0; i < counted.budgets.size(); ++i) {
     amounts.push_back({counters_[parts_[own.first_part + i]].budget, counted.budgets[i].actual});

@@ -30,7 +30,8 @@ Status run_one(Connection& connection, const Script& script, Instant now) {
 std::span<const Script> scripts() {
   static const Script kScripts[] = {{1, "first schema", kSchema1},
                                     {2, "wallets", kSchema2},
-                                    {3, "events of billing services", kSchemaBilling}};
+                                    {3, "events of billing services", kSchemaBilling},
+                                    {4, "overages", kSchema4}};
   return kScripts;
 }
 

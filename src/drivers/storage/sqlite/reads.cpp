@@ -22,10 +22,9 @@ std::optional<Instant> optional_instant(std::optional<std::int64_t> micros) {
 }
 
 constexpr const char* kBudgetState =
-    "SELECT used, leased, over_hold, late, fallen, limit_amount, blocking, credited FROM "
-    "ai_budgets "
-    "WHERE "
-    "tenant = ?1 AND account = ?2 AND kind = ?3 AND scope = ?4 AND currency = ?5 AND period_start "
+    "SELECT used, leased, over_hold, late, fallen, limit_amount, blocking, credited, overage_t,"
+    " overage_b, overage_rest, overage_catalogue, overage_at FROM ai_budgets WHERE tenant = ?1 AND"
+    " account = ?2 AND kind = ?3 AND scope = ?4 AND currency = ?5 AND period_start "
     "= "
     "?6 AND period_end = ?7 AND plan = ?8";
 
@@ -45,6 +44,7 @@ Result<store::BudgetState> state_of(Connection& connection, const store::BudgetK
   state.limit = query.optional_integer(5);
   state.blocking = query.integer(6) != 0;
   state.credited = query.integer(7);
+  state.overage = read_overage(query, 8);
   return state;
 }
 
@@ -93,8 +93,10 @@ Result<std::vector<store::BudgetState>> SqliteStore::budgets(
   std::vector<store::BudgetState> states;
   Query query(
       *use,
-      "SELECT budget, used, leased, over_hold, late, fallen, limit_amount, blocking, credited FROM "
-      "ai_budgets WHERE (?1 IS NULL OR tenant = (SELECT tenant FROM ai_tenants WHERE name = "
+      "SELECT budget, used, leased, over_hold, late, fallen, limit_amount, blocking, credited,"
+      " overage_t, overage_b, overage_rest, overage_catalogue, overage_at FROM ai_budgets WHERE "
+      "(?1 IS NULL "
+      "OR tenant = (SELECT tenant FROM ai_tenants WHERE name = "
       "?1)) ORDER BY budget",
       tenant ? std::optional(tenant->text) : std::nullopt);
   for (;;) {
@@ -110,6 +112,7 @@ Result<std::vector<store::BudgetState>> SqliteStore::budgets(
     state.limit = query.optional_integer(6);
     state.blocking = query.integer(7) != 0;
     state.credited = query.integer(8);
+    state.overage = read_overage(query, 9);
   }
   std::ranges::sort(states, {}, &store::BudgetState::key);
   return states;

@@ -30,6 +30,7 @@ enum Has : std::uint64_t {
   kEstimates = 1U << 13,
   kWouldRefuseParts = 1U << 14,
   kOnlyTotal = 1U << 15,
+  kTermsAt = 1U << 20,
 };
 
 // Parts of the usage that have no column, in the order of their bits.
@@ -91,6 +92,7 @@ std::uint64_t bits_of(const Settlement& settlement, const ExtraIds& ids, std::ui
   set(has_estimates(settlement.pins), kEstimates);
   set(any_would_refuse(settlement), kWouldRefuseParts);
   set(usage.total_only, kOnlyTotal);
+  set(settlement.pins.terms_at.has_value(), kTermsAt);
   return has;
 }
 
@@ -172,8 +174,14 @@ void write_pins(std::string& out, const Settlement& settlement,
   for (std::size_t i = 0; i < budgets.size(); ++i) {
     const store::BudgetPart& part = settlement.budgets[i];
     writer.integer(budgets[i]);
-    writer.number((part.limit ? 1U : 0U) | (part.blocking ? 2U : 0U) | (part.shadow ? 4U : 0U));
+    const bool priced = part.allowance && pins.overage;
+    writer.number((part.limit ? 1U : 0U) | (part.blocking ? 2U : 0U) | (part.shadow ? 4U : 0U) |
+                  (part.allowance ? 8U : 0U) | (priced ? 16U : 0U));
     if (part.limit) writer.integer(*part.limit);
+    if (part.allowance) writer.integer(*part.allowance);
+    if (!priced) continue;
+    writer.integer(pins.overage->nanos_per_million);
+    writer.text(pins.overage->currency);
   }
 }
 
@@ -207,6 +215,12 @@ bool read_pins(std::string_view bytes, store::Pins& pins, std::vector<PinnedBudg
     budget.blocking = (bits & 2) != 0;
     budget.shadow = (bits & 4) != 0;
     if ((bits & 1) != 0) budget.limit = reader.integer();
+    if ((bits & 8) != 0) budget.allowance = reader.integer();
+    if ((bits & 16) != 0) {
+      pins.overage.emplace();
+      pins.overage->nanos_per_million = reader.integer();
+      pins.overage->currency = reader.text();
+    }
     budgets.push_back(budget);
   }
   return !reader.failed();
@@ -267,6 +281,7 @@ void write_extra(std::string& out, const Settlement& settlement, const ExtraIds&
     writer.number(settlement.pins.capped ? 1 : 0);
     writer.number(settlement.pins.catalogue);
   }
+  if ((has & kTermsAt) != 0) writer.integer(settlement.pins.terms_at->time_since_epoch().count());
 }
 
 bool read_extra(std::string_view bytes, Settlement& settlement, ExtraIds& ids) {
@@ -306,6 +321,7 @@ bool read_extra(std::string_view bytes, Settlement& settlement, ExtraIds& ids) {
     settlement.pins.capped = reader.number() != 0;
     settlement.pins.catalogue = reader.number();
   }
+  if ((has & kTermsAt) != 0) settlement.pins.terms_at = Instant(Duration(reader.integer()));
   return !reader.failed() && reader.at_end();
 }
 

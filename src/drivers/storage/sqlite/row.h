@@ -23,6 +23,7 @@ struct PinnedBudget {
   std::int64_t budget = 0;
   std::optional<store::Amount> limit = {};
   bool blocking = false, shadow = false;
+  std::optional<store::Amount> allowance = {};
 };
 
 struct ExtraIds {  // interned names that have no column

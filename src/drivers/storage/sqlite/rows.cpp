@@ -122,6 +122,7 @@ Status Rows::fill_budgets(const Pinned& pinned, store::Settlement& settlement) {
     part.limit = pinned.budgets[i].limit;
     part.blocking = pinned.budgets[i].blocking;
     part.shadow = pinned.budgets[i].shadow;
+    part.allowance = pinned.budgets[i].allowance;
   }
   return {};
 }

@@ -17,6 +17,7 @@
 
 #include "drivers/builtin.h"
 #include "drivers/storage/sqlite/connection.h"
+#include "drivers/storage/sqlite/migrations.h"
 #include "store/store_fixture.h"
 #include "time/manual_clock.h"
 
@@ -46,6 +47,36 @@ class ScratchFile : public testing::Test {
     ASSERT_TRUE(connection) << connection.error().message;
     const Status done = (*connection)->run_script(script);
     ASSERT_TRUE(done) << done.error().message;
+  }
+  // The file as a program of that schema would have left it: what it has no place for is gone.
+  void bring_back_to(int version) {
+    const std::string newer = path_ + ".newer";
+    std::filesystem::rename(path_, newer);
+    std::string script;
+    for (int i = 0; i < version; ++i) script += scripts()[static_cast<std::size_t>(i)].sql;
+    sql(script + "ATTACH '" + newer +
+        "' AS newer; CREATE TABLE ai_migrations AS SELECT * FROM newer.ai_migrations WHERE number "
+        "<= " +
+        std::to_string(version));
+    std::string copies = "ATTACH '" + newer + "' AS newer;";
+    {
+      auto connection = Connection::open(path_, Access::write);
+      ASSERT_TRUE(connection) << connection.error().message;
+      Query tables(**connection,
+                   "SELECT s.name, (SELECT group_concat('\"' || name || '\"') FROM"
+                   " pragma_table_info(s.name)) FROM sqlite_schema s WHERE s.type = 'table' AND"
+                   " s.name LIKE 'ai_%' AND s.name <> 'ai_migrations'");
+      for (;;) {
+        const auto more = tables.step();
+        ASSERT_TRUE(more) << more.error().message;
+        if (!*more) break;
+        const std::string table = tables.text(0), columns = tables.text(1);
+        copies += "INSERT OR REPLACE INTO main." + table + "(" + columns + ") SELECT " + columns +
+                  " FROM newer." + table + ";";
+      }
+    }
+    sql(copies);
+    std::filesystem::remove(newer);
   }
 
   time::ManualClock clock_{store::fixture::kNoon};

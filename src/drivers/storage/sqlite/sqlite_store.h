@@ -85,6 +85,8 @@ class SqliteStore final : public store::Store {
       std::int64_t row, const std::optional<TenantId>& tenant) const override;
   Result<std::vector<store::EngineState>> engines() const override;
   Result<std::uint64_t> catalogue() const override;
+  Result<store::OveragePage> overages(const store::OverageFilter& filter, std::string_view cursor,
+                                      std::size_t limit) const override;
   Result<base::Key16> store_id() const override;
   Result<std::vector<store::HoldKey>> hold_keys() const override;
   Result<std::optional<Plan>> find_plan(const TenantId& tenant,
@@ -92,6 +94,8 @@ class SqliteStore final : public store::Store {
   Result<std::vector<Plan>> plans(const std::optional<TenantId>& tenant) const override;
   Result<std::vector<std::pair<Account, Subscription>>> subscriptions(
       const std::optional<TenantId>& tenant) const override;
+  Result<std::vector<std::pair<Account, Subscription>>> due(Instant now,
+                                                            std::size_t limit) const override;
   Result<std::vector<std::pair<Account, UsageLimitOverride>>> overrides(
       const std::optional<TenantId>& tenant) const override;
   Result<std::vector<TenantId>> tenants() const override;

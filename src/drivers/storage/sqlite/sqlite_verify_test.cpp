@@ -24,8 +24,11 @@ class SqliteVerifyTest : public ScratchFile {
     old.budgets[0].key = tokens_of(acme_, kFebruary);
     Settlement bad = call_of(zeta_, 5);
     bad.budgets[0].actual = -5;
+    Settlement charged = keyed(call_of(zeta_, 40), "k2");
+    charged.budgets[0].limit = charged.budgets[0].allowance = 25;
+    charged.pins.overage = billing::OveragePrice{2'000'000, "usd"};
     engine.apply({old, held_call_of(acme_, 20, {engine.ref, 20, 1'000}),
-                  keyed(call_of(acme_, 30), "k1"), keyed(call_of(zeta_, 40), "k2"), bad});
+                  keyed(call_of(acme_, 30), "k1"), charged, bad});
     const auto pruned = store->change({.body = Prune{.before = kFebruary.end}, .actor = "test"});
     ASSERT_TRUE(pruned) << pruned.error().message;
     ASSERT_EQ(pruned->rows, 1);
@@ -82,6 +85,16 @@ constexpr Damage kDamages[] = {
     {"a limit fell below what was used",
      "UPDATE ai_budgets SET limit_amount = 10, blocking = 1 WHERE used = 50", "bound",
      "tenant \"acme\"", "are above limit 10"},
+    {"a line of overage is gone", "DELETE FROM ai_overages", "lines = overage", "tenant \"zeta\"",
+     "B is 15, its lines have 0, of which 0 remain"},
+    {"a line of overage was changed", "UPDATE ai_overages SET amount = 16", "lines = overage",
+     "tenant \"zeta\"", "B is 15, its lines have 16, of which 15 remain"},
+    {"the price of a line was changed", "UPDATE ai_overages SET price_nanos = 1000000",
+     "lines = overage", "tenant \"zeta\"", "its lines cost 30 nanos, what remains of them 15"},
+    {"T was changed", "UPDATE ai_budgets SET overage_t = 20 WHERE overage_t = 25",
+     "lines = overage", "tenant \"zeta\"", "B is 15, used 40 above T 20 is 20"},
+    {"a line of overage has no budget", "UPDATE ai_overages SET budget = 99", "lines = overage",
+     "budget 99", "lines of a budget that is not there"},
     {"what rows pin is damaged", "UPDATE ai_pins SET body = x'ff'", "integrity", "pins",
      "missing or damaged"},
 };
