@@ -41,8 +41,8 @@ foreach(kind contract property named spec flow data disk stripe tidy)
       continue()  # below the meter: quick to build with a fault in it
     endif()
     if(kind STREQUAL "stripe")
-      target_link_libraries(${kind}_test PRIVATE aimeter_pkg_drivers)
-      continue()  # the same
+      target_link_libraries(${kind}_test PRIVATE aimeter_pkg_app)
+      continue()  # without the command line
     endif()
     list(GET AIMETER_PACKAGES -1 top)
     target_link_libraries(${kind}_test PRIVATE aimeter_pkg_${top})

@@ -45,6 +45,7 @@ struct OverageBatch {
   int attempt = 1;
   Instant frozen_at = {};
   std::optional<Instant> sent_at = {};  // when this attempt was first sent: it may have charged
+  friend bool operator==(const OverageBatch&, const OverageBatch&) = default;
 };
 
 struct Refund {

@@ -93,6 +93,7 @@ struct StripeSettings {  // of the driver "stripe"; no secret is ever logged or 
   std::string meter_event = {};  // name of a meter's events: overage goes there
 };
 struct BillingSettings {
+  std::string overage_sync_strategy = "batch";  // by command; "immediate": within a second
   std::string driver = "null";  // "stripe", or a name of OpenOptions::billing_drivers
   bool auto_sync_ids = true;    // fills ids of the service into a subscription's meta
   StripeSettings stripe = {};

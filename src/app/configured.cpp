@@ -80,7 +80,8 @@ Result<OpenOptions> options_of(const config::Settings& settings) {
     AIMETER_TRY(options.pricing.default_price,
                 price_of(*settings.default_price, "pricing.default_price"));
   }
-  options.billing = {.driver = settings.billing.driver,
+  options.billing = {.overage_sync_strategy = settings.billing.overage_sync_strategy,
+                     .driver = settings.billing.driver,
                      .auto_sync_ids = settings.stripe.auto_sync_ids,
                      .stripe = {.secret_key = settings.stripe.secret_key,
                                 .webhook_secret = settings.stripe.webhook_secret,

@@ -44,6 +44,7 @@ House::House(std::string_view dsn, OpenOptions options)
       clock_(options_.clock != nullptr ? *options_.clock : system_clock()) {}
 
 House::~House() {
+  if (charging_) workers_->stop(*charging_);
   if (scheduler_) workers_->stop(*scheduler_);
 }
 
@@ -193,6 +194,17 @@ Status House::open_ledger() {
   return {};
 }
 
+void House::start_charging() {
+  const BillingSettings& billing = options_.billing;
+  if (billing.overage_sync_strategy != "immediate" || billing.driver == "null") return;
+  const auto by = billing.stripe.meter_event.empty() ? store::FreezeOverages::By::money
+                                                     : store::FreezeOverages::By::quantity;
+  charging_ = std::make_unique<BillingWorker>(
+      BillingWorker::Deps{*store_, *billing_, clock_},
+      fmt::format("{} engine {}", host_name(), ledger_->health().engine), by);
+  workers_->start("aim-billing", *charging_, kDueIdle);
+}
+
 Status House::build_core() {
   AIMETER_TRY(meter::Options options, meter_options(options_));
   core_.emplace(meter::Core::Deps{*tenancy_, *ledger_, *store_, clock_, *answers_, *prices_,
@@ -200,6 +212,7 @@ Status House::build_core() {
                 std::move(options));
   scheduler_ = std::make_unique<Scheduler>(*core_, clock_);
   workers_->start("aim-due", *scheduler_, kDueIdle);
+  start_charging();
   AIMETER_TRY(const ledger::Options ledger, ledger_options(dsn_, options_));
   if (!ledger.journal_dir.empty() && options_.ports.files == nullptr) {
     refusals_ = std::make_unique<RefusalLog>(ledger.journal_dir, clock_, events_);

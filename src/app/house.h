@@ -13,6 +13,7 @@
 #include <string>
 
 #include "aimeter/engine.h"
+#include "app/billing_worker.h"
 #include "app/lookups.h"
 #include "app/refusal_log.h"
 #include "app/scheduler.h"
@@ -44,6 +45,7 @@ class House {
   [[nodiscard]] Status build_billing();
   [[nodiscard]] Status open_ledger();
   [[nodiscard]] Status build_core();
+  void start_charging();
   [[nodiscard]] Result<std::shared_ptr<const Prices>> read_prices() const;
   void reload_prices();
 
@@ -67,6 +69,7 @@ class House {
   std::unique_ptr<ledger::Ledger> ledger_;
   std::optional<meter::Core> core_;
   std::unique_ptr<Scheduler> scheduler_;
+  std::unique_ptr<BillingWorker> charging_;  // of the strategy immediate
   std::unique_ptr<RefusalLog> refusals_;
 };
 

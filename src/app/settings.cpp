@@ -134,6 +134,9 @@ Result<meter::Options> meter_options(const OpenOptions& options) {
     return bad_input("billing.payment_failure_grace_period_days",
                      std::to_string(made.payment_failure_grace_days), "0 to 3660");
   }
+  const std::string& strategy = options.billing.overage_sync_strategy;
+  if (strategy != "batch" && strategy != "immediate")
+    return bad_input("billing.overage_sync_strategy", strategy, "batch or immediate");
   if (!options.billing.auto_sync_ids) made.billing_ids = store::ApplyBillingEvent::Ids::keep;
   made.overdraft = options.billing.credit_overdraft_allowed;
   std::vector<currency::DatedRate> rates;

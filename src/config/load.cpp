@@ -73,7 +73,6 @@ struct NotYet {
   std::string_view path, why;
 };
 constexpr NotYet kNotYet[] = {
-    {"billing.overage_sync_strategy", "charged overages come with a later version"},
     {"stripe.publishable_key", "it is for web pages; nothing here needs it"},
     {"logging.log_failures", "failed calls are events; the server that logs them comes later"},
     {"features.soft_deletes", "what is referenced is never deleted"}};

@@ -221,7 +221,6 @@ TEST(Config, KeysOfALaterVersionAreAcceptedAndSaidWhenTheyAskForSomething) {
     const char* says;
   };
   constexpr Row kRows[] = {
-      {"[billing]\noverage_sync_strategy = \"immediate\"", "billing.overage_sync_strategy"},
       {"[stripe]\npublishable_key = \"pk_live_1\"", "stripe.publishable_key"},
       {"[logging]\nlog_failures = false", "logging.log_failures"},
       {"[features]\nsoft_deletes = true", "features.soft_deletes"},

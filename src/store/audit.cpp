@@ -49,6 +49,15 @@ Said said_of(const ChangeBody& body) {
           [](const ApplyBillingEvent& b) {
             return Said{"billing_event", "", b.event.id + " " + b.event.type};
           },
+          [](const FreezeOverages& b) {
+            return Said{"freeze_overages", b.tenant ? b.tenant->text : "", ""};
+          },
+          [](const ClaimBatch& b) {
+            return Said{"claim_batch", "", std::to_string(b.id) + " by " + b.sender};
+          },
+          [](const EndBatch& b) {
+            return Said{"end_batch", "", std::to_string(b.id) + " " + b.text.substr(0, 64)};
+          },
           [](const PutBillingIds& b) { return Said{"put_billing_ids", b.account.tenant.text, ""}; },
       },
       body);
@@ -62,7 +71,9 @@ bool is_catalogue(const ChangeBody& body) {
           [](const ReleaseHold&) { return false; }, [](const ExpireHolds&) { return false; },
           [](const RotateHoldKeys&) { return false; }, [](const AddCredits&) { return false; },
           [](const DeductCredits&) { return false; }, [](const RefundCredits&) { return false; },
-          [](const ExpireCredits&) { return false; }, [](const auto&) { return true; }},
+          [](const ExpireCredits&) { return false; }, [](const FreezeOverages&) { return false; },
+          [](const ClaimBatch&) { return false; }, [](const EndBatch&) { return false; },
+          [](const auto&) { return true; }},
       body);
 }
 

@@ -114,6 +114,7 @@ struct State {
   std::map<std::int64_t, CreditRow> credits = {};  // by id
   std::map<base::Key16, KeySeen> credit_keys = {};
   std::int64_t last_credit = 0, last_lot = 0;
+  std::map<std::int64_t, BatchRow> batches = {};
   std::set<std::string> billing_events = {};                             // that were applied
   std::map<std::string, billing::SubscriptionFacts> billing_facts = {};  // by the service's id
   std::map<std::int64_t, OverageLine> overages = {};

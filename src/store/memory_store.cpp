@@ -7,6 +7,7 @@
 #include "plans/lifecycle.h"
 #include "store/audit.h"
 #include "store/memory_apply.h"
+#include "store/memory_batches.h"
 #include "store/memory_catalogue.h"
 #include "store/memory_follow.h"
 #include "store/memory_leases.h"
@@ -19,7 +20,8 @@ namespace {
 using memory::Catalogue;
 using memory::State;
 
-Result<Changed> changed_by(State& state, const ChangeBody& body, Instant now) {
+Result<Changed> changed_by(State& state, const ChangeBody& body, const base::Key16& id,
+                           Instant now) {
   return std::visit(
       Overloaded{
           [&](const RevokeApiKey& b) { return memory::revoke(state.catalogue, b, now); },
@@ -34,6 +36,9 @@ Result<Changed> changed_by(State& state, const ChangeBody& body, Instant now) {
           [&](const DeductCredits& b) { return memory::put(state, b, now); },
           [&](const RefundCredits& b) { return memory::put(state, b, now); },
           [&](const ExpireCredits& b) -> Result<Changed> { return memory::put(state, b, now); },
+          [&](const FreezeOverages& b) { return memory::freeze(state, b, id, now); },
+          [&](const ClaimBatch& b) { return memory::put(state, b, now); },
+          [&](const EndBatch& b) { return memory::put(state, b, now); },
           [&](const ApplyBillingEvent& b) { return memory::apply(state, b); },
           [&](const PutBillingIds& b) { return memory::put(state, b); },
           [&](const auto& b) { return memory::put(state.catalogue, b); },
@@ -156,7 +161,7 @@ class MemoryStore final : public Store {
 
   Result<Changed> change(const Change& change) override {
     const std::lock_guard lock(mutex_);
-    AIMETER_TRY(Changed changed, changed_by(state_, change.body, now()));
+    AIMETER_TRY(Changed changed, changed_by(state_, change.body, id_, now()));
     if (is_catalogue(change.body)) state_.catalogue.version += 1;
     changed.catalogue = state_.catalogue.version;
     if (changed.repeated) return changed;
@@ -345,6 +350,15 @@ class MemoryStore final : public Store {
       page.lines.push_back(at->second);
     }
     return page;
+  }
+
+  Result<std::vector<BatchRow>> overage_batches(const BatchFilter& filter) const override {
+    const std::lock_guard lock(mutex_);
+    std::vector<BatchRow> found;
+    for (const auto& [id, row] : state_.batches) {
+      if (matches(filter, row, now())) found.push_back(row);
+    }
+    return found;
   }
 
   Result<std::vector<Orphan>> orphans() const override {

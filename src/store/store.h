@@ -23,6 +23,7 @@
 #include "aimeter/usage.h"
 #include "base/files.h"
 #include "plans/limits.h"
+#include "store/batches.h"
 #include "store/credits.h"
 #include "store/follow.h"
 #include "store/overages.h"
@@ -269,7 +270,8 @@ using ChangeBody =
     std::variant<PutPlan, DeletePlan, PutSubscription, PutOverride, PutTenant, PutDomain, PutApiKey,
                  RevokeApiKey, PutPrices, PutOrphans, DropOrphan, Erase, Prune, ReleaseHold,
                  ExpireHolds, RotateHoldKeys, AddCredits, DeductCredits, RefundCredits,
-                 ExpireCredits, ApplyBillingEvent, PutBillingIds>;
+                 ExpireCredits, ApplyBillingEvent, PutBillingIds, FreezeOverages, ClaimBatch,
+                 EndBatch>;
 struct Change {
   ChangeBody body = {};
   std::string actor = {};  // for ai_audit: "cli", "library" ...
@@ -282,6 +284,7 @@ struct Changed {
   std::vector<EndedHold> ended = {};     // by ExpireHolds
   std::vector<CreditMove> credits = {};  // its transactions
   bool repeated = false;  // of an idempotency key: nothing changed, `credits` is the first result
+  std::vector<BatchRow> batches = {};   // frozen, claimed (as it is to be sent), ended
   std::vector<Followed> followed = {};  // by ApplyBillingEvent, at most one
 };
 
@@ -433,6 +436,8 @@ class Store {
   [[nodiscard]] virtual Result<OveragePage> overages(const OverageFilter& filter,
                                                      std::string_view cursor,
                                                      std::size_t limit) const = 0;
+  [[nodiscard]] virtual Result<std::vector<BatchRow>> overage_batches(
+      const BatchFilter& filter) const = 0;  // by id
   [[nodiscard]] virtual Result<std::vector<Orphan>> orphans() const = 0;
   [[nodiscard]] virtual Result<std::vector<DeadSettlement>> dead() const = 0;
   [[nodiscard]] virtual Result<std::vector<AuditRow>> audit(std::size_t newest) const = 0;

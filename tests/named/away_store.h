@@ -160,6 +160,10 @@ class AwayStore final : public store::Store {
                                       std::size_t limit) const override {
     return behind_->overages(filter, cursor, limit);
   }
+  Result<std::vector<store::BatchRow>> overage_batches(
+      const store::BatchFilter& filter) const override {
+    return behind_->overage_batches(filter);
+  }
   Result<std::vector<store::Orphan>> orphans() const override { return behind_->orphans(); }
   Result<std::vector<store::DeadSettlement>> dead() const override { return behind_->dead(); }
   Result<std::vector<store::AuditRow>> audit(std::size_t newest) const override {

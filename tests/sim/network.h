@@ -97,6 +97,8 @@ class Network final : public store::Store {
                                              store::Lots which) const override;
   Result<store::OveragePage> overages(const store::OverageFilter& filter, std::string_view cursor,
                                       std::size_t limit) const override;
+  Result<std::vector<store::BatchRow>> overage_batches(
+      const store::BatchFilter& filter) const override;
   Result<std::vector<store::Orphan>> orphans() const override;
   Result<std::vector<store::DeadSettlement>> dead() const override;
   Result<std::vector<store::AuditRow>> audit(std::size_t newest) const override;

@@ -31,7 +31,8 @@ std::span<const Script> scripts() {
   static const Script kScripts[] = {{1, "first schema", kSchema1},
                                     {2, "wallets", kSchema2},
                                     {3, "events of billing services", kSchemaBilling},
-                                    {4, "overages", kSchema4}};
+                                    {4, "overages", kSchema4},
+                                    {5, "overage batches", kSchemaBatches}};
   return kScripts;
 }
 

@@ -20,6 +20,7 @@ namespace aimeter::drivers::sqlite {
 extern const char* const kSchema1;  // schema_1.cpp
 extern const char* const kSchema2;
 extern const char* const kSchemaBilling;
+extern const char* const kSchemaBatches;
 extern const char* const kSchema4;
 
 struct Script {

@@ -111,6 +111,8 @@ class SqliteStore final : public store::Store {
                                                              std::size_t limit) const override;
   Result<std::vector<CreditLot>> credit_lots(const Account& account,
                                              store::Lots which) const override;
+  Result<std::vector<store::BatchRow>> overage_batches(
+      const store::BatchFilter& filter) const override;
   Result<std::vector<store::Orphan>> orphans() const override;
   Result<std::vector<store::DeadSettlement>> dead() const override;
   Result<std::vector<store::AuditRow>> audit(std::size_t newest) const override;
