@@ -121,7 +121,8 @@ struct MinorUnit {
 struct Overage {  // one line
   std::int64_t id = 0;
   Account account = {};
-  std::int64_t ai_usage_id = 0;  // row of the usage or adjustment that wrote it
+  std::int64_t ai_usage_id =
+      0;  // row of the usage or adjustment that wrote it; 0: a limit that rose
   Period::Span period = {};
   BudgetKind kind = BudgetKind::tokens;  // or cost: of a plan that has only a cost limit
   Tokens tokens = {};                    // signed; 0 of kind cost

@@ -1,6 +1,8 @@
 // Charged overage through a whole engine on memory.
 #include <gtest/gtest.h>
 
+#include <atomic>
+
 #include "aimeter/aimeter.h"
 #include "aimeter/testing.h"
 
@@ -40,26 +42,31 @@ TEST(OverageOfCalls, tokens_above_the_limit_are_not_refused) {
 }
 
 TEST(OverageOfCalls, each_line_is_read_by_its_tenant_and_told_once) {
-  TestEngine engine;
-  ASSERT_TRUE(engine->admin().create_plan(charging(Tokens{100})));
-  engine.subscribe("acme", kAcme, "pro");
-  std::vector<OverageCharged> told;
-  const Listener listener =
-      engine->events().on<OverageCharged>([&](const OverageCharged& one) { told.push_back(one); });
-  for (int i = 0; i < 3; ++i) ASSERT_TRUE(call(engine, 80));
-  const auto page = engine->tenant("acme").overages();
-  ASSERT_TRUE(page) << page.error().message;
-  ASSERT_EQ(page->overages.size(), 2U);
-  EXPECT_EQ(page->overages[0].tokens.count, 60);
-  EXPECT_EQ(page->overages[0].cost.text(), "0.0006");
-  EXPECT_EQ(page->overages[0].price_per_1k_tokens.text(), "0.01");
-  EXPECT_EQ(page->overages[1].tokens.count, 80);
+  std::vector<OverageCharged> told;  // on the engine's own thread: read when that has ended
+  std::int64_t first = 0;
+  {
+    TestEngine engine;
+    ASSERT_TRUE(engine->admin().create_plan(charging(Tokens{100})));
+    engine.subscribe("acme", kAcme, "pro");
+    engine->events()
+        .on<OverageCharged>([&](const OverageCharged& one) { told.push_back(one); })
+        .keep();
+    for (int i = 0; i < 3; ++i) ASSERT_TRUE(call(engine, 80));
+    const auto page = engine->tenant("acme").overages();
+    ASSERT_TRUE(page) << page.error().message;
+    ASSERT_EQ(page->overages.size(), 2U);
+    EXPECT_EQ(page->overages[0].tokens.count, 60);
+    EXPECT_EQ(page->overages[0].cost.text(), "0.0006");
+    EXPECT_EQ(page->overages[0].price_per_1k_tokens.text(), "0.01");
+    EXPECT_EQ(page->overages[1].tokens.count, 80);
+    first = page->overages[0].id;
+    EXPECT_TRUE(engine->tenant("other").overages()->overages.empty());
+    EXPECT_TRUE(engine->tenant("other").overages({.tenant = TenantId{"acme"}})->overages.empty());
+    EXPECT_EQ(engine->admin().overages()->overages.size(), 2U);
+  }
   ASSERT_EQ(told.size(), 2U);
   EXPECT_EQ(told[0].account, (Account{{"acme"}, kAcme}));
-  EXPECT_EQ(told[0].overage.id, page->overages[0].id);
-  EXPECT_TRUE(engine->tenant("other").overages()->overages.empty());
-  EXPECT_TRUE(engine->tenant("other").overages({.tenant = TenantId{"acme"}})->overages.empty());
-  EXPECT_EQ(engine->admin().overages()->overages.size(), 2U);
+  EXPECT_EQ(told[0].overage.id, first);
 }
 
 TEST(OverageOfCalls, a_raised_limit_credits_and_an_adjustment_takes_back) {
@@ -77,6 +84,105 @@ TEST(OverageOfCalls, a_raised_limit_credits_and_an_adjustment_takes_back) {
   const auto page = engine->tenant("acme").overages();
   for (const Overage& one : page->overages) shown += std::to_string(one.tokens.count) + " ";
   EXPECT_EQ(shown, "50 -30 10 -10 ");
+}
+
+std::string lines_of(TestEngine& engine) {
+  std::string shown;
+  const auto page = engine->tenant("acme").overages();
+  EXPECT_TRUE(page) << page.error().message;
+  for (const Overage& one : page->overages) {
+    shown += std::to_string(one.tokens.count) + "@" + one.price_per_1k_tokens.text() + " ";
+  }
+  return shown;
+}
+
+TEST(OverageOfCalls, a_limit_that_rose_credits_without_another_call_and_once) {
+  std::atomic<int> told = 0;
+  {
+    TestEngine engine;
+    ASSERT_TRUE(engine->admin().create_plan(charging(Tokens{100})));
+    engine.subscribe("acme", kAcme, "pro");
+    ASSERT_TRUE(call(engine, 150));
+    EXPECT_EQ(lines_of(engine), "50@0.01 ");
+    const Instant now = engine.clock().now();
+    ASSERT_TRUE(engine->tenant("acme").override_limits({.billable = kAcme,
+                                                        .period_start = now + std::chrono::hours(1),
+                                                        .period_end = now + std::chrono::hours(2),
+                                                        .token_limit = Tokens{130}}));
+    EXPECT_EQ(engine->admin().run_due(), 0);
+    engine.clock().advance(std::chrono::hours(1));
+    engine->events().on<OverageCharged>([&](const auto&) { ++told; }).keep();
+    EXPECT_TRUE(engine->admin().run_due());
+    EXPECT_EQ(engine->admin().run_due(), 0);
+    EXPECT_EQ(lines_of(engine), "50@0.01 -30@0.01 ");
+    const auto preview = engine->tenant("acme").preview_invoice(kAcme);
+    ASSERT_TRUE(preview) << preview.error().message;
+    EXPECT_EQ(preview->exact.text(), "0.0002");
+    engine.clock().advance(std::chrono::hours(1));
+    ASSERT_TRUE(engine->admin().run_due());
+    EXPECT_EQ(lines_of(engine), "50@0.01 -30@0.01 ") << "a limit that falls bills nothing back";
+  }
+  EXPECT_EQ(told, 1) << "by whoever did it, the engine's own turn or ours";
+}
+
+TEST(OverageOfCalls, what_a_plan_that_ended_has_charged_is_owed) {
+  TestEngine engine;
+  ASSERT_TRUE(engine->admin().create_plan(charging(Tokens{100})));
+  engine.subscribe("acme", kAcme, "pro");
+  ASSERT_TRUE(call(engine, 150));
+  engine.clock().advance(std::chrono::seconds(1));
+  ASSERT_TRUE(engine->tenant("acme").cancel(kAcme, When::now));
+  ASSERT_TRUE(engine->admin().run_due());
+  ASSERT_TRUE(call(engine, 30)) << "metering, no access control";
+  EXPECT_EQ(lines_of(engine), "50@0.01 ");
+}
+
+TEST(OverageOfCalls, a_larger_plan_covers_what_the_smaller_charged) {
+  TestEngine engine;
+  ASSERT_TRUE(engine->admin().create_plan(charging(Tokens{100})));
+  Plan large = charging(Tokens{120}, "0.02");
+  large.slug = large.name = "large";
+  ASSERT_TRUE(engine->admin().create_plan(large));
+  engine.subscribe("acme", kAcme, "pro");
+  ASSERT_TRUE(call(engine, 150));
+  engine.clock().advance(std::chrono::seconds(1));
+  ASSERT_TRUE(engine->tenant("acme").migrate_plan(kAcme, {.to = "large"}));
+  ASSERT_TRUE(call(engine, 10));
+  EXPECT_EQ(lines_of(engine), "50@0.01 -20@0.01 10@0.02 ");
+}
+
+TEST(OverageOfCalls, a_changed_price_acts_from_its_day_on) {
+  TestEngine engine;
+  ASSERT_TRUE(engine->admin().create_plan(charging(Tokens{100})));
+  engine.subscribe("acme", kAcme, "pro");
+  ASSERT_TRUE(call(engine, 110));
+  const Instant before = engine.clock().now();
+  engine.clock().advance(std::chrono::hours(1));
+  ASSERT_TRUE(engine->admin().change_plan(charging(Tokens{100}, "0.05")));
+  engine.clock().advance(std::chrono::hours(1));
+  ASSERT_TRUE(call(engine, 20));
+  ASSERT_TRUE(engine->tenant("acme").record({.provider = "openai",
+                                             .model = "gpt-4o-mini",
+                                             .usage = {.input_tokens = {30}},
+                                             .occurred_at = before}));
+  EXPECT_EQ(lines_of(engine), "10@0.01 20@0.05 30@0.01 ");
+}
+
+// An adjustment credits at the price of its usage while something of that price is left, then the
+// newest first at its own: never more than was charged.
+TEST(OverageOfCalls, an_adjustment_never_credits_more_than_was_charged) {
+  TestEngine engine;
+  ASSERT_TRUE(engine->admin().create_plan(charging(Tokens{100})));
+  engine.subscribe("acme", kAcme, "pro");
+  const auto first = call(engine, 110);
+  ASSERT_TRUE(first);
+  engine.clock().advance(std::chrono::seconds(1));
+  ASSERT_TRUE(engine->admin().change_plan(charging(Tokens{100}, "0.002")));
+  ASSERT_TRUE(call(engine, 10));
+  ASSERT_TRUE(engine->tenant("acme").adjust(
+      {.of = first->record().id, .usage = {.input_tokens = {-15}}, .reason = "wrong"}));
+  EXPECT_EQ(lines_of(engine), "10@0.01 10@0.002 -10@0.01 -5@0.002 ");
+  EXPECT_EQ(engine->tenant("acme").preview_invoice(kAcme)->exact.text(), "0.00001");
 }
 
 TEST(OverageOfCalls, a_late_record_keeps_the_limit_of_its_month) {
@@ -185,6 +291,27 @@ TEST(OverageOfCalls, a_cap_blocks) {
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, Code::quota_exceeded);
   EXPECT_EQ(refused.error().refusal->limit->count, 150);
+}
+
+TEST(OverageOfCalls, a_cap_counts_from_where_the_overage_begins) {
+  TestEngine engine;
+  Plan plan = charging(Tokens{100});  // 0.00001 usd a token
+  plan.overage_cap = Money::parse_or_die("0.0005");
+  ASSERT_TRUE(engine->admin().create_plan(plan));
+  engine.subscribe("acme", kAcme, "pro");
+  ASSERT_TRUE(call(engine, 90));
+  engine.clock().advance(std::chrono::seconds(1));
+  plan.monthly_token_limit = Tokens{10};
+  ASSERT_TRUE(engine->admin().change_plan(plan));
+  EXPECT_TRUE(call(engine, 30)) << "nothing was charged yet";
+  EXPECT_EQ(lines_of(engine), "30@0.01 ");
+  engine.clock().advance(std::chrono::seconds(1));
+  plan.overage_price_per_1k_tokens = Money::parse_or_die("0.02");  // 0.0003 of 0.0005 are charged
+  ASSERT_TRUE(engine->admin().change_plan(plan));
+  EXPECT_FALSE(call(engine, 11));
+  EXPECT_TRUE(call(engine, 10));
+  EXPECT_FALSE(call(engine, 1));
+  EXPECT_EQ(lines_of(engine), "30@0.01 10@0.02 ");
 }
 
 }  // namespace

@@ -5,8 +5,11 @@
 // Ownership:     borrows the core and the clock.
 //
 // Once a second what is due in subscriptions is done: changes that were to come, ends by time,
-// renewals. Of several engines on one store each is done by one, and told by that one.
+// renewals. When the catalogue has changed, else once a minute, limits that rose credit what they
+// cover. Of several engines on one store each is done by one, and told by that one.
 #pragma once
+
+#include <cstdint>
 
 #include "base/workers.h"
 #include "meter/core.h"
@@ -21,7 +24,11 @@ class Scheduler final : public base::Worker {
  private:
   meter::Core& core_;
   const Clock& clock_;
-  Instant looked_at_;
+  [[nodiscard]] Status do_due();
+  [[nodiscard]] Status move_allowances(Instant now);
+
+  Instant looked_at_, moved_at_;
+  std::uint64_t catalogue_ = 0;
 };
 
 }  // namespace aimeter::app

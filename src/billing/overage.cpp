@@ -103,7 +103,9 @@ Result<std::optional<std::vector<LineDraft>>> lines_of(OverageStep& step, const 
   }
   for (LineDraft& line : lines) {
     const std::optional<Amount> cost = cost_of(line.amount, line.price, step.after.rest);
-    if (!cost) return std::nullopt;
+    if (!cost || __builtin_add_overflow(step.after.cost_nanos, *cost, &step.after.cost_nanos)) {
+      return std::nullopt;
+    }
     line.cost_nanos = *cost;
   }
   return lines;

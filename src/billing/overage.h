@@ -46,6 +46,7 @@ struct OverageState {            // of one budget
   std::optional<Amount> t = {};  // empty: nobody has charged
   Amount b = 0;                  // max(0, used - t)
   PinsAge age = {};              // of t
+  Amount cost_nanos = 0;         // of the lines together
   Amount rest = kMillion / 2;    // of the lines' exact money, in millionths of a nano-unit
   friend bool operator==(const OverageState&, const OverageState&) = default;
 };

@@ -51,8 +51,12 @@ Result<Exit> run(Frame& frame, const Options& options) {
     AIMETER_CHECK_OK(frame.console().confirm(
         fmt::format("Remove usage rows of whole periods that ended before {} of {}?",
                     text_of(before), tenant ? "tenant \"" + tenant->text + "\"" : "all tenants")));
+    using Unbilled = store::Prune::Unbilled;
+    const Unbilled unbilled =
+        reading.settings.billing.driver == "null" ? Unbilled::drop : Unbilled::keep;
     AIMETER_TRY(const Sliced sliced, in_slices(frame, *reading.store, "rows", [&] {
-                  return store::ChangeBody(store::Prune{.tenant = tenant, .before = before});
+                  return store::ChangeBody(
+                      store::Prune{.tenant = tenant, .before = before, .unbilled = unbilled});
                 }));
     return finish_slices(frame, "removed", sliced);
   });

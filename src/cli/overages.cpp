@@ -32,10 +32,11 @@ boost::json::object object_of(const Overage& overage) {
                            {"tenant", overage.account.tenant.text},
                            {"billable_type", overage.account.billable.type},
                            {"billable_id", overage.account.billable.id},
-                           {"ai_usage_id", std::to_string(overage.ai_usage_id)},
+                           {"ai_usage_id", nullptr},
                            {"period_start", text_of(overage.period.start)},
                            {"period_end", text_of(overage.period.end)},
                            {"kind", name_of(overage.kind)}};
+  if (overage.ai_usage_id != 0) made["ai_usage_id"] = std::to_string(overage.ai_usage_id);
   made["tokens"] = nullptr;
   made["used_cost"] = nullptr;
   if (overage.kind == BudgetKind::tokens) {
@@ -65,7 +66,7 @@ void print_table(Frame& frame, const std::vector<Overage>& overages) {
     table.add({text_of(one.created_at), one.account.tenant.text,
                one.account.billable.type + ":" + one.account.billable.id, text_of(one.period.start),
                quantity(one), one.cost.text() + " " + one.cost.currency,
-               std::to_string(one.ai_usage_id),
+               one.ai_usage_id == 0 ? "a risen limit" : std::to_string(one.ai_usage_id),
                one.batch == 0 ? "open" : std::to_string(one.batch)});
   }
   frame.console().out() << table.text(frame.console().options().columns);

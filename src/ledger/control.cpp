@@ -93,6 +93,10 @@ Result<budget::HoldAnswer> EngineLedger::negotiate(const HoldAsk& ask) {
 Result<std::shared_ptr<const budget::Terms>> EngineLedger::read_terms(const Account& account,
                                                                       Instant at) {
   AIMETER_TRY(store::AccountState state, deps_.store.load_account(account, at));
+  if (plans::has_cap(state.contract)) {  // it counts from what is used, also by what is on its way
+    AIMETER_CHECK_OK(drain());
+    AIMETER_TRY(state, deps_.store.load_account(account, at));
+  }
   catalogue_.store(state.catalogue);
   auto terms = std::make_shared<budget::Terms>();
   terms->limits = plans::effective_limits(state.contract, options_.limits, at);

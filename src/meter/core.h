@@ -84,6 +84,8 @@ class Core final : public MeterCore {
                                              std::size_t limit);
   // lifecycle.cpp: what is due now, each once, whoever comes first. Says how many.
   [[nodiscard]] Result<int> run_due();
+  // Limits that rose credit the overage that they cover, without a call that would. Says how many.
+  [[nodiscard]] Result<int> move_allowances();
   [[nodiscard]] Result<Subscription> change_active(
       const Account& account,
       const std::function<Result<Subscription>(const Subscription&, const Period::Options&)>& how);

@@ -1,6 +1,8 @@
 // An account's contract in time: changed, cancelled, renewed, failed to be paid; and what is due.
 #include "plans/lifecycle.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "meter/core.h"
@@ -79,6 +81,34 @@ Result<int> Core::run_due() {
   }
   if (wrong) return std::unexpected(*wrong);
   return done;
+}
+
+Result<int> Core::move_allowances() {
+  AIMETER_CHECK_OK(usable());
+  const Instant now = deps_.store.now();
+  AIMETER_TRY(const std::vector<store::BudgetState> budgets, deps_.store.in_overage(now));
+  int moved = 0;
+  for (const store::BudgetState& budget : budgets) {
+    const Account& account = budget.key.account;
+    AIMETER_TRY(const store::AccountState state, deps_.store.load_account(account, now));
+    const plans::EffectiveLimits limits =
+        plans::effective_limits(state.contract, options_.limits, now);
+    if (!limits.plan) continue;  // what was charged under a plan that ended is owed
+    const auto same = [&](const plans::ConcreteBudget& one) {
+      return one.kind == budget.key.kind && one.scope == budget.key.scope &&
+             one.span == budget.key.span && one.plan == budget.key.plan &&
+             (one.kind == BudgetKind::tokens || one.currency == budget.key.currency);
+    };
+    const auto found = std::ranges::find_if(limits.budgets, same);
+    if (found == limits.budgets.end()) continue;
+    const auto limit = found->charged ? std::optional(found->charged->allowance) : found->limit;
+    if (limit && *limit <= budget.overage.t.value_or(0)) continue;
+    AIMETER_TRY(const store::Changed changed,
+                change(store::MoveAllowance{budget.key, limit, {state.catalogue, now}}));
+    for (const store::OverageLine& line : changed.overages) deps_.facts.charged(line);
+    moved += changed.rows > 0 ? 1 : 0;
+  }
+  return moved;
 }
 
 }  // namespace meter

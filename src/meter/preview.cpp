@@ -134,6 +134,8 @@ plans::Contract on_plan(plans::Contract contract, const Plan& plan) {
   }
   if (contract.subscriptions.empty()) contract.subscriptions = {{.id = 1, .plan = plan.slug}};
   contract.plans = {plan};
+  contract.prices.clear();
+  contract.overages.clear();
   return contract;
 }
 
@@ -184,7 +186,10 @@ Status recorded(const store::Store& store, const plans::LimitOptions& options,
     AIMETER_TRY(const store::OveragePage page, store.overages(filter, cursor, kPageMax));
     for (const store::OverageLine& line : page.lines) {
       if (line.budget.span != preview.period) continue;
-      AIMETER_TRY(const auto usage, store.settlement(line.usage, preview.account.tenant));
+      std::optional<store::Settlement> usage;
+      if (line.usage != 0) {
+        AIMETER_TRY(usage, store.settlement(line.usage, preview.account.tenant));
+      }
       AIMETER_CHECK_OK(lines.add(line, usage ? usage->pins.plan_slug : "",
                                  usage ? usage->pins.price_version : ""));
     }

@@ -262,7 +262,12 @@ Result<Explanation> Admin::explain(std::int64_t row) const {
   return Core::of(core_).explain(std::nullopt, row);
 }
 
-Result<int> Admin::run_due() const { return Core::of(core_).run_due(); }
+Result<int> Admin::run_due() const {
+  Core& core = Core::of(core_);
+  AIMETER_TRY(const int done, core.run_due());
+  AIMETER_TRY(const int moved, core.move_allowances());
+  return done + moved;
+}
 
 Result<RepriceReport> Admin::reprice(const RepriceOptions& options) const {
   return Core::of(core_).reprice(options);

@@ -10,6 +10,8 @@
 namespace aimeter::plans {
 namespace {
 
+__extension__ using Wide = __int128;
+
 constexpr std::int64_t kThousand = 1'000, kMillion = 1'000'000;
 constexpr std::int64_t kWholeInHundredths = 100'00;  // 100 %
 
@@ -55,6 +57,20 @@ OverageBehavior behavior_of(BudgetKind kind, const Plan* plan, const LimitOption
   return charges ? OverageBehavior::charge : OverageBehavior::block;
 }
 
+// A changed price acts from its day on, a changed limit at the next hold. Before its first day a
+// plan charges what it charged then.
+Plan priced_at(Plan plan, std::span<const DatedPrice> prices, Instant at) {
+  const DatedPrice* in_force = nullptr;
+  for (const DatedPrice& one : prices) {
+    if (one.plan != plan.id || (in_force != nullptr && one.from > at)) continue;
+    in_force = &one;
+  }
+  if (in_force == nullptr) return plan;
+  plan.overage_price_per_1k_tokens = in_force->per_1k_tokens;
+  plan.overage_markup = in_force->markup;
+  return plan;
+}
+
 // A plan in shadow charges nothing. Tokens at their price, cost at itself and the markup.
 std::optional<ChargedAbove> charged_above(const ConcreteBudget& budget, const Plan& plan) {
   if (budget.overage != OverageBehavior::charge || !budget.limit) return std::nullopt;
@@ -70,11 +86,37 @@ std::optional<ChargedAbove> charged_above(const ConcreteBudget& budget, const Pl
   return above;
 }
 
+// Where the budget's overage begins and what of it is charged already, once terms of this allowance
+// have counted: what a risen limit covers is credited, a fallen one bills nothing backwards.
+OverageSoFar so_far(const ConcreteBudget& budget, std::span<const OverageSoFar> all) {
+  const std::int64_t allowance = budget.charged->allowance;
+  for (OverageSoFar one : all) {
+    const bool same = one.kind == budget.kind && one.span == budget.span &&
+                      one.plan == budget.plan &&
+                      (one.kind == BudgetKind::tokens || one.currency == budget.currency);
+    if (!same) continue;
+    const std::int64_t before = one.b;
+    if (!one.t || allowance < *one.t) {
+      one.t = std::max(allowance, one.used - one.b);
+    } else {
+      one.t = allowance;
+      one.b = std::max<std::int64_t>(0, one.used - allowance);
+    }
+    if (one.b < before) {
+      const auto left = Wide{one.cost_nanos} * one.b;  // lines of one price: else about so much
+      one.cost_nanos = static_cast<std::int64_t>((left + before - 1) / before);
+    }
+    return one;
+  }
+  return {.t = allowance};
+}
+
 // So much of the budget that its overage costs no more than the cap: then it blocks.
-void cap(ConcreteBudget& budget, const Money& most) {
-  __extension__ using Wide = __int128;
-  const Wide units = Wide{most.nanos} * kMillion / budget.charged->nanos_per_million;
-  const Wide limit = Wide{budget.charged->allowance} + units;
+void cap(ConcreteBudget& budget, const Money& most, std::span<const OverageSoFar> all) {
+  const OverageSoFar now = so_far(budget, all);
+  const Wide money = std::max<Wide>(0, Wide{most.nanos} - now.cost_nanos);
+  const Wide units = money * kMillion / budget.charged->nanos_per_million;
+  const Wide limit = Wide{*now.t} + now.b + units;
   if (limit >= std::numeric_limits<std::int64_t>::max()) return;
   budget.limit = static_cast<std::int64_t>(limit);
   budget.overage = OverageBehavior::block;
@@ -143,6 +185,7 @@ Period::Span steady_around(const Contract& contract, Instant at) {
     turn(one.grace_period_ends_at);
     turn(one.changes_at);
   }
+  for (const DatedPrice& one : contract.prices) turn(one.from);
   for (const UsageLimitOverride& one : contract.overrides) {
     turn(one.period_start);
     turn(one.period_end);
@@ -157,7 +200,7 @@ EffectiveLimits effective_limits(const Contract& contract, const LimitOptions& o
   EffectiveLimits limits{.subscription = active_at(contract.subscriptions, at)};
   if (limits.subscription) {
     if (const Plan* plan = find_plan(contract.plans, limits.subscription->plan_at(at)))
-      limits.plan = *plan;
+      limits.plan = priced_at(*plan, contract.prices, at);
     limits.in_trial = limits.subscription->is_in_trial(at);
   }
   const Plan* plan = limits.plan ? &*limits.plan : nullptr;
@@ -182,7 +225,7 @@ EffectiveLimits effective_limits(const Contract& contract, const LimitOptions& o
     budget.plan = counter_plan;
     if (plan != nullptr) budget.charged = charged_above(budget, *plan);
     if (budget.charged && plan->overage_cap && budget.charged->nanos_per_million > 0) {
-      cap(budget, *plan->overage_cap);
+      cap(budget, *plan->overage_cap, contract.overages);
     }
     add(limits.budgets, std::move(budget));
   }
@@ -205,6 +248,11 @@ EffectiveLimits effective_limits(const Contract& contract, const LimitOptions& o
     limits.valid.end = std::min(limits.valid.end, budget.span.end);
   }
   return limits;
+}
+
+bool has_cap(const Contract& contract) {
+  return std::ranges::any_of(contract.plans,
+                             [](const Plan& plan) { return plan.overage_cap.has_value(); });
 }
 
 Status admit(const EffectiveLimits& limits, WithoutSubscription without) {

@@ -68,11 +68,33 @@ struct EffectiveLimits {
   Period::Span valid = {};  // the same answer for every instant in it
 };
 
+// What a plan charges above its limits, from a day on.
+struct DatedPrice {
+  std::int64_t plan = 0;
+  Instant from = {};
+  std::optional<Money> per_1k_tokens = {};
+  std::optional<Percent> markup = {};
+};
+// Where an account is in one of its budgets: a cap counts from there. Plain numbers of billing's
+// OverageState.
+struct OverageSoFar {
+  BudgetKind kind = BudgetKind::tokens;
+  Period::Span span = {};
+  std::string currency = {};
+  std::int64_t plan = 0;
+  std::optional<std::int64_t> t = {};
+  std::int64_t b = 0, cost_nanos = 0, used = 0;
+};
+
 struct Contract {  // what the store knows of one account
   std::vector<Subscription> subscriptions = {};
   std::vector<Plan> plans = {};  // those that the subscriptions name, in their version in force
   std::vector<UsageLimitOverride> overrides = {};
+  std::vector<DatedPrice> prices = {};      // of the plans, by plan and day
+  std::vector<OverageSoFar> overages = {};  // of the budgets that run, where a plan has a cap
 };
+
+[[nodiscard]] bool has_cap(const Contract& contract);
 
 // Active at t; not in grace before in grace, then newest started_at, then highest id.
 [[nodiscard]] std::optional<Subscription> active_at(std::span<const Subscription> all, Instant at);

@@ -391,6 +391,66 @@ TEST(Limits, a_cap_blocks_where_the_overage_has_cost_so_much) {
   EXPECT_EQ(charging(cost, BudgetKind::cost).limit, 550);
 }
 
+// The limit fell to 100 when 190 were used: what was used is not billed backwards, so the cap
+// counts from there. Of what was charged at another price its money counts.
+TEST(Limits, a_cap_counts_what_is_charged_wherever_it_began) {
+  Plan plan = plan_with(100);
+  plan.overage_price_per_1k_tokens = Money{10'000};
+  plan.overage_cap = Money{250};
+  struct Row {
+    const char* says;
+    OverageSoFar now;
+    std::int64_t limit;
+  };
+  const Row rows[] = {
+      {"nothing was used", {}, 125},
+      {"a limit fell to below what was used", {.t = 200, .used = 190}, 215},
+      {"and has moved since", {.t = 190, .used = 190}, 215},
+      {"a limit fell that had overage", {.t = 120, .b = 10, .cost_nanos = 100, .used = 130}, 145},
+      {"what was charged at twice the price",
+       {.t = 100, .b = 5, .cost_nanos = 100, .used = 105},
+       120},
+      {"a limit rose over some of it", {.t = 90, .b = 20, .cost_nanos = 200, .used = 110}, 125},
+      {"a limit rose over all of it", {.t = 50, .b = 20, .cost_nanos = 200, .used = 70}, 125},
+      {"more was charged than a cap of today",
+       {.t = 100, .b = 30, .cost_nanos = 300, .used = 130},
+       130},
+  };
+  for (Row row : rows) {
+    SCOPED_TRACE(row.says);
+    Contract contract = contract_of(plan);
+    row.now.span = charging(plan, BudgetKind::tokens).span;
+    contract.overages = {row.now};
+    EXPECT_EQ(charging(plan, BudgetKind::tokens, &contract).limit, row.limit);
+    contract.overages[0].plan = 9;  // another counter's
+    EXPECT_EQ(charging(plan, BudgetKind::tokens, &contract).limit, 125);
+  }
+}
+
+TEST(Limits, a_changed_price_acts_from_its_day_on) {
+  Plan plan = plan_with(100);
+  plan.id = 3;
+  Contract contract = contract_of(plan);
+  const auto at_price = [](Instant from, std::int64_t nanos) {
+    return DatedPrice{.plan = 3, .from = from, .per_1k_tokens = Money{nanos}};
+  };
+  contract.prices = {at_price(kNow, 1'000),
+                     {.plan = 4, .from = kNow},
+                     at_price(kNow + 2 * kTick, 5'000),
+                     at_price(kNow + 4 * kTick, 7'000)};
+  const auto price = [&](Instant at) {
+    const EffectiveLimits all =
+        effective_limits(contract, {.overage_behavior = OverageBehavior::charge}, at);
+    EXPECT_TRUE(all.valid.contains(at));
+    return all.budgets[0].charged->nanos_per_million / 1'000;
+  };
+  EXPECT_EQ(price(kNow + 2 * kTick - Duration(1)), 1'000);
+  EXPECT_EQ(price(kNow + 2 * kTick), 5'000);
+  EXPECT_EQ(price(kNow + 9 * kTick), 7'000);
+  EXPECT_EQ(effective_limits(contract, {}, kNow + 3 * kTick).valid,
+            (Period::Span{kNow + 2 * kTick, kNow + 4 * kTick}));
+}
+
 TEST(Limits, an_override_of_tokens_makes_cost_the_ceiling) {
   Plan cost = plan_with({}, Money{500});
   Contract contract = contract_of(cost);

@@ -58,6 +58,9 @@ Said said_of(const ChangeBody& body) {
           [](const EndBatch& b) {
             return Said{"end_batch", "", std::to_string(b.id) + " " + b.text.substr(0, 64)};
           },
+          [](const MoveAllowance& b) {
+            return Said{"move_allowance", b.key.account.tenant.text, ""};
+          },
           [](const PutBillingIds& b) { return Said{"put_billing_ids", b.account.tenant.text, ""}; },
       },
       body);
@@ -73,7 +76,7 @@ bool is_catalogue(const ChangeBody& body) {
           [](const DeductCredits&) { return false; }, [](const RefundCredits&) { return false; },
           [](const ExpireCredits&) { return false; }, [](const FreezeOverages&) { return false; },
           [](const ClaimBatch&) { return false; }, [](const EndBatch&) { return false; },
-          [](const auto&) { return true; }},
+          [](const MoveAllowance&) { return false; }, [](const auto&) { return true; }},
       body);
 }
 

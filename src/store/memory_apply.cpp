@@ -229,7 +229,7 @@ void Batch::write(const Draft& draft) {
   }
   for (const auto& [key, lease] : draft.leases) state_.leases[key] = lease;
   if (draft.ends_hold) state_.holds.erase(hold_key_of(draft.row.account.tenant, draft.row.token));
-  write_overages(draft);
+  std::ranges::move(write_lines(state_, draft.overage), std::back_inserter(overages_));
 }
 
 // What it counts in wallets moves money.

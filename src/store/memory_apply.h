@@ -11,6 +11,7 @@
 #include <map>
 #include <optional>
 
+#include "store/memory_overage.h"
 #include "store/memory_state.h"
 
 namespace aimeter::store::memory {
@@ -28,10 +29,9 @@ class Batch {
     std::map<BudgetKey, Budget> budgets = {};
     std::map<LeaseKey, Lease> leases = {};
     std::optional<RollupRow> cell = {};
-    std::optional<Left> left = {};              // of the usage that it adjusts
-    std::vector<Amount> covered = {};           // of each part, by its lease
-    std::vector<OverageLine> overages = {};     // new, without their ids
-    std::map<std::int64_t, Amount> taken = {};  // from lines that were there
+    std::optional<Left> left = {};     // of the usage that it adjusts
+    std::vector<Amount> covered = {};  // of each part, by its lease
+    OverageDraft overage = {};
     Counts counts = Counts::as_pinned;
     bool ends_hold = false, late = false;
   };
@@ -48,11 +48,9 @@ class Batch {
   [[nodiscard]] Status draft_cell(Draft& draft) const;
   [[nodiscard]] Budget& budget_in(Draft& draft, const BudgetKey& key) const;
   [[nodiscard]] Amount give_up(Draft& draft, const BudgetPart& part) const;
-  class Open;  // the open lines of a budget, as the draft leaves them
   [[nodiscard]] Status draft_overage(Draft& draft, const BudgetPart& part, Budget& budget) const;
   void write(const Draft& draft);
   void pay(const Draft& draft, std::int64_t id);
-  void write_overages(const Draft& draft);
   void write_row(const Draft& draft);
   void bury(const Settlement& given, const std::string& reason);
   void take_keys(const Settlement& row, std::int64_t id);

@@ -53,6 +53,15 @@ Result<Changed> freeze(State& state, const FreezeOverages& change, const base::K
   return changed;
 }
 
+Result<std::set<std::pair<Account, Period::Span>>> unbilled_periods(const State& state) {
+  std::set<std::pair<Account, Period::Span>> periods;
+  for (const auto& [cell, sums] : open_cells(state, {})) {
+    AIMETER_TRY(const auto next, next_batch(cell, sums, FreezeOverages::By::money, {}));
+    if (next) periods.insert({cell.account, cell.period});
+  }
+  return periods;
+}
+
 Result<Changed> put(State& state, const ClaimBatch& change, Instant now) {
   AIMETER_TRY(BatchRow* const row, batch_at(state, change.id));
   AIMETER_TRY(OverageBatch batch, claim(*row, change, now));

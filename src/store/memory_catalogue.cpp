@@ -56,6 +56,13 @@ Result<Changed> new_version(Catalogue& catalogue, Plan plan) {
   return Changed{.id = plan.id};
 }
 
+void date_price(Catalogue& catalogue, const Plan& plan, Instant now) {
+  catalogue.prices[plan.id].push_back({.plan = plan.id,
+                                       .from = now,
+                                       .per_1k_tokens = plan.overage_price_per_1k_tokens,
+                                       .markup = plan.overage_markup});
+}
+
 template <class T>
 Result<std::int64_t> place_for(Catalogue& catalogue, std::map<std::int64_t, Owned<T>>& values,
                                const Account& account, std::int64_t id) {
@@ -87,10 +94,14 @@ plans::Contract contract_of(const Catalogue& catalogue, const Account& account) 
   for (const auto& [id, owned] : catalogue.overrides) {
     if (owned.account == account) contract.overrides.push_back(owned.value);
   }
+  for (const Plan& plan : contract.plans) {
+    const auto& dated = catalogue.prices.at(plan.id);
+    contract.prices.insert(contract.prices.end(), dated.begin(), dated.end());
+  }
   return contract;
 }
 
-Result<Changed> put(Catalogue& catalogue, const PutPlan& change) {
+Result<Changed> put(Catalogue& catalogue, const PutPlan& change, Instant now) {
   Plan plan = change.plan;
   AIMETER_CHECK_OK(check_tenant(plan.tenant));
   AIMETER_CHECK_OK(base::check_id("slug", plan.slug));
@@ -98,10 +109,15 @@ Result<Changed> put(Catalogue& catalogue, const PutPlan& change) {
   if (taken != nullptr && taken->id != plan.id) {
     return fail(Code::conflict, fmt::format("a plan \"{}\" is there already", plan.slug));
   }
-  if (plan.id != 0) return new_version(catalogue, plan);
+  if (plan.id != 0) {
+    AIMETER_TRY(Changed changed, new_version(catalogue, plan));
+    date_price(catalogue, plan, now);
+    return changed;
+  }
   plan.id = ++catalogue.last_id;
   plan.version = 1;
   catalogue.plans[plan.id] = {plan};
+  date_price(catalogue, plan, now);
   if (!plan.tenant.empty()) catalogue.tenants.insert({plan.tenant});
   return Changed{.id = plan.id};
 }

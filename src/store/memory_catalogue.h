@@ -20,7 +20,7 @@ namespace aimeter::store::memory {
                                             std::string_view slug);
 [[nodiscard]] plans::Contract contract_of(const Catalogue& catalogue, const Account& account);
 
-[[nodiscard]] Result<Changed> put(Catalogue& catalogue, const PutPlan& change);
+[[nodiscard]] Result<Changed> put(Catalogue& catalogue, const PutPlan& change, Instant now);
 [[nodiscard]] Result<Changed> put(Catalogue& catalogue, const DeletePlan& change);
 [[nodiscard]] Result<Changed> put(Catalogue& catalogue, const PutSubscription& change);
 [[nodiscard]] Result<Changed> put(Catalogue& catalogue, const PutOverride& change);

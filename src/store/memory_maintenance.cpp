@@ -1,5 +1,7 @@
 #include "store/memory_maintenance.h"
 
+#include "store/memory_batches.h"
+
 #include <fmt/format.h>
 #include <algorithm>
 #include <set>
@@ -159,7 +161,11 @@ Result<Changed> erase(State& state, const Erase& change) {
 
 Result<Changed> prune(State& state, const Prune& change) {
   if (change.limit == 0) return bad_input("limit", "0", "1 or more");
-  const std::set<AccountPeriod> periods = ended_periods(state, change);
+  std::set<AccountPeriod> periods = ended_periods(state, change);
+  if (change.unbilled == Prune::Unbilled::keep) {
+    AIMETER_TRY(const std::set<AccountPeriod> unbilled, unbilled_periods(state));
+    for (const AccountPeriod& period : unbilled) periods.erase(period);
+  }
   Changed changed;
   for (auto row = state.rows.begin(); row != state.rows.end();) {
     const Settlement& settlement = row->second.settlement;

@@ -1,14 +1,16 @@
-// Lines of overage, drafted with their settlement and written with it.
+#include "store/memory_overage.h"
+
 #include <algorithm>
 #include <ranges>
 
 #include "store/memory_apply.h"
 
 namespace aimeter::store::memory {
+namespace {
 
-class Batch::Open final : public billing::OpenLines {
+class Open final : public billing::OpenLines {
  public:
-  Open(const State& state, Draft& draft, const BudgetKey& budget)
+  Open(const State& state, OverageDraft& draft, const BudgetKey& budget)
       : state_(state), draft_(draft), budget_(budget) {}
 
   Result<std::optional<billing::OpenLine>> newest(const billing::OveragePrice* price) override {
@@ -30,9 +32,79 @@ class Batch::Open final : public billing::OpenLines {
 
  private:
   const State& state_;
-  Draft& draft_;
+  OverageDraft& draft_;
   const BudgetKey& budget_;
 };
+
+}  // namespace
+
+Status draft_lines(const LinesOf& of, billing::OverageStep& step,
+                   const billing::OveragePrice* price, OverageDraft& draft) {
+  Open open(of.state, draft, of.budget);
+  AIMETER_TRY(const auto lines, billing::lines_of(step, price, open));
+  if (!lines) return fail(Code::invalid_argument, "an overage is out of range");
+  for (const billing::LineDraft& line : *lines) {
+    draft.lines.push_back({.budget = of.budget,
+                           .usage = of.usage,
+                           .amount = line.amount,
+                           .price = line.price,
+                           .cost_nanos = line.cost_nanos,
+                           .remaining = std::max<Amount>(0, line.amount),
+                           .created_at = of.now});
+  }
+  return {};
+}
+
+std::vector<OverageLine> write_lines(State& state, const OverageDraft& draft) {
+  for (const auto& [id, amount] : draft.taken) {
+    OverageLine& line = state.overages.at(id);
+    line.remaining -= amount;
+    if (line.remaining == 0) state.open_overages[line.budget].erase(id);
+  }
+  std::vector<OverageLine> written = draft.lines;
+  for (OverageLine& line : written) {
+    line.id = state.overages.empty() ? 1 : state.overages.rbegin()->first + 1;
+    if (line.remaining > 0) state.open_overages[line.budget].insert(line.id);
+    state.overages[line.id] = line;
+  }
+  return written;
+}
+
+Result<Changed> put(State& state, const MoveAllowance& change, Instant now) {
+  const auto found = state.budgets.find(change.key);
+  if (found == state.budgets.end() || found->second.state.overage.b == 0) return Changed{};
+  BudgetState& budget = found->second.state;
+  billing::OverageStep step =
+      billing::step_of(budget.overage, usage_of(budget.used, change.limit, change.age));
+  OverageDraft draft;
+  AIMETER_CHECK_OK(
+      draft_lines({.state = state, .budget = change.key, .now = now}, step, nullptr, draft));
+  budget.overage = step.after;
+  Changed changed;
+  changed.overages = write_lines(state, draft);
+  changed.rows = static_cast<std::int64_t>(changed.overages.size());
+  return changed;
+}
+
+std::vector<plans::OverageSoFar> overages_of(const State& state, const Account& account,
+                                             Instant at) {
+  std::vector<plans::OverageSoFar> found;
+  for (const auto& [key, budget] : state.budgets) {
+    const bool counter = key.scope == BudgetScope::account &&
+                         (key.kind == BudgetKind::tokens || key.kind == BudgetKind::cost);
+    if (key.account != account || !counter || !key.span.contains(at)) continue;
+    const billing::OverageState& overage = budget.state.overage;
+    found.push_back({.kind = key.kind,
+                     .span = key.span,
+                     .currency = key.currency,
+                     .plan = key.plan,
+                     .t = overage.t,
+                     .b = overage.b,
+                     .cost_nanos = overage.cost_nanos,
+                     .used = budget.state.used});
+  }
+  return found;
+}
 
 Status Batch::draft_overage(Draft& draft, const BudgetPart& part, Budget& budget) const {
   const Settlement& row = draft.row;
@@ -40,34 +112,11 @@ Status Batch::draft_overage(Draft& draft, const BudgetPart& part, Budget& budget
   const billing::CountedUsage usage = usage_of(row, part, budget.state.used, draft.counts);
   billing::OverageStep step = billing::step_of(budget.state.overage, usage);
   const bool own = usage.charges == billing::Charges::yes;
-  Open open(state_, draft, part.key);
-  AIMETER_TRY(const auto lines, billing::lines_of(step, own ? &*row.pins.overage : nullptr, open));
-  if (!lines) return fail(Code::invalid_argument, "an overage is out of range");
+  AIMETER_CHECK_OK(draft_lines(
+      {.state = state_, .budget = part.key, .usage = row_id(engine_, row.seq), .now = now_}, step,
+      own ? &*row.pins.overage : nullptr, draft.overage));
   budget.state.overage = step.after;
-  for (const billing::LineDraft& line : *lines) {
-    draft.overages.push_back({.budget = part.key,
-                              .usage = row_id(engine_, row.seq),
-                              .amount = line.amount,
-                              .price = line.price,
-                              .cost_nanos = line.cost_nanos,
-                              .remaining = std::max<Amount>(0, line.amount),
-                              .created_at = now_});
-  }
   return {};
-}
-
-void Batch::write_overages(const Draft& draft) {
-  for (const auto& [id, amount] : draft.taken) {
-    OverageLine& line = state_.overages.at(id);
-    line.remaining -= amount;
-    if (line.remaining == 0) state_.open_overages[line.budget].erase(id);
-  }
-  for (OverageLine line : draft.overages) {
-    line.id = state_.overages.empty() ? 1 : state_.overages.rbegin()->first + 1;
-    if (line.remaining > 0) state_.open_overages[line.budget].insert(line.id);
-    state_.overages[line.id] = line;
-    overages_.push_back(std::move(line));
-  }
 }
 
 }  // namespace aimeter::store::memory

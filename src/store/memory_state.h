@@ -89,6 +89,7 @@ struct Catalogue {
   std::uint64_t version = 1;
   std::int64_t last_id = 0;                              // of plans, subscriptions, overrides
   std::map<std::int64_t, std::vector<Plan>> plans = {};  // all versions, the one in force last
+  std::map<std::int64_t, std::vector<plans::DatedPrice>> prices = {};  // of each version
   std::map<std::int64_t, Owned<Subscription>> subscriptions = {};
   std::map<std::int64_t, Owned<UsageLimitOverride>> overrides = {};
   std::set<TenantId> tenants = {};

@@ -12,6 +12,7 @@
 #include "store/memory_follow.h"
 #include "store/memory_leases.h"
 #include "store/memory_maintenance.h"
+#include "store/memory_overage.h"
 #include "store/memory_wallets.h"
 
 namespace aimeter::store {
@@ -36,6 +37,8 @@ Result<Changed> changed_by(State& state, const ChangeBody& body, const base::Key
           [&](const DeductCredits& b) { return memory::put(state, b, now); },
           [&](const RefundCredits& b) { return memory::put(state, b, now); },
           [&](const ExpireCredits& b) -> Result<Changed> { return memory::put(state, b, now); },
+          [&](const PutPlan& b) { return memory::put(state.catalogue, b, now); },
+          [&](const MoveAllowance& b) { return memory::put(state, b, now); },
           [&](const FreezeOverages& b) { return memory::freeze(state, b, id, now); },
           [&](const ClaimBatch& b) { return memory::put(state, b, now); },
           [&](const EndBatch& b) { return memory::put(state, b, now); },
@@ -139,10 +142,12 @@ class MemoryStore final : public Store {
     return page;
   }
 
-  Result<AccountState> load_account(const Account& account, Instant /*at*/) override {
+  Result<AccountState> load_account(const Account& account, Instant at) override {
     const std::lock_guard lock(mutex_);
     const auto wallet = memory::wallet_of(state_, account);
-    return AccountState{.contract = memory::contract_of(state_.catalogue, account),
+    plans::Contract contract = memory::contract_of(state_.catalogue, account);
+    if (has_cap(contract)) contract.overages = memory::overages_of(state_, account, at);
+    return AccountState{.contract = std::move(contract),
                         .catalogue = state_.catalogue.version,
                         .store_now = now(),
                         .wallet_currency = wallet ? wallet->currency : ""};
@@ -350,6 +355,15 @@ class MemoryStore final : public Store {
       page.lines.push_back(at->second);
     }
     return page;
+  }
+
+  Result<std::vector<BudgetState>> in_overage(Instant now) const override {
+    const std::lock_guard lock(mutex_);
+    std::vector<BudgetState> found;
+    for (const auto& [key, budget] : state_.budgets) {
+      if (budget.state.overage.b > 0 && key.span.contains(now)) found.push_back(budget.state);
+    }
+    return found;
   }
 
   Result<std::vector<BatchRow>> overage_batches(const BatchFilter& filter) const override {

@@ -42,6 +42,10 @@ std::vector<std::string> problems_of(const OverageSums& sums,
     problems.push_back(fmt::format("B is {}, its lines have {}, of which {} remain", overage.b,
                                    text(sums.amount), text(sums.remaining)));
   }
+  if (sums.cost_nanos != overage.cost_nanos) {
+    problems.push_back(fmt::format("its lines cost {} nanos, it counts {}", text(sums.cost_nanos),
+                                   overage.cost_nanos));
+  }
   if (sums.cost_nanos != sums.exact / billing::kMillion) {
     problems.push_back(fmt::format("its lines cost {} nanos, what remains of them {}",
                                    text(sums.cost_nanos), text(sums.exact / billing::kMillion)));
@@ -49,11 +53,19 @@ std::vector<std::string> problems_of(const OverageSums& sums,
   return problems;
 }
 
+billing::CountedUsage usage_of(Amount used, const std::optional<Amount>& limit,
+                               const billing::PinsAge& age) {
+  return {.used_before = used, .used_after = used, .limit = limit, .age = age};
+}
+
 billing::CountedUsage usage_of(const Settlement& settlement, const BudgetPart& part,
                                Amount used_after, Counts counts) {
   const bool dead = counts == Counts::uncharged;
   const bool charges = !dead && part.allowance && settlement.pins.overage;
-  const bool moves = !dead && (settlement.flags & kAdjustment) == 0;
+  // Usage without a plan has no limit either, but that is no limit that rose: what was charged
+  // under a plan that ended is owed.
+  const bool no_plan = !part.allowance && !part.limit && settlement.pins.plan_slug.empty();
+  const bool moves = !dead && !no_plan && (settlement.flags & kAdjustment) == 0;
   return {.used_before = used_after - part.actual,
           .used_after = used_after,
           .limit = part.allowance ? part.allowance : part.limit,

@@ -57,6 +57,11 @@ struct OverageSums {
 [[nodiscard]] std::vector<std::string> problems_of(const OverageSums& sums,
                                                    const billing::OverageState& overage);
 
+// As a settlement of nothing under other terms would step.
+[[nodiscard]] billing::CountedUsage usage_of(budget::Amount used,
+                                             const std::optional<budget::Amount>& limit,
+                                             const billing::PinsAge& age);
+
 struct Settlement;
 struct BudgetPart;
 enum class Counts : std::uint8_t { as_pinned, uncharged };  // uncharged: dead

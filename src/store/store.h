@@ -246,9 +246,11 @@ struct Erase {
 };
 // Whole periods of one account that ended before `before`, with their seal in the same transaction,
 // in slices.
+// Periods with overage that the next batch would charge wait for it.
 struct Prune {
   std::optional<TenantId> tenant = {};
   Instant before = {};
+  enum class Unbilled { keep, drop } unbilled = Unbilled::keep;  // drop: nobody will ever bill
   std::size_t limit = 5'000;
 };
 // Ends a detached hold: what it held is free again; a later settlement of it is late. A hold whose
@@ -266,12 +268,20 @@ struct ExpireHolds {
 struct RotateHoldKeys {
   Instant before = {};
 };
+// The limit that is in force for a budget with overage is another: its T follows as with the next
+// settlement, which may never come, and what it covers is credited. Only up, and only by newer
+// terms; else nothing changes.
+struct MoveAllowance {
+  BudgetKey key = {};
+  std::optional<Amount> limit = {};  // empty: unlimited
+  billing::PinsAge age = {};
+};
 using ChangeBody =
     std::variant<PutPlan, DeletePlan, PutSubscription, PutOverride, PutTenant, PutDomain, PutApiKey,
                  RevokeApiKey, PutPrices, PutOrphans, DropOrphan, Erase, Prune, ReleaseHold,
                  ExpireHolds, RotateHoldKeys, AddCredits, DeductCredits, RefundCredits,
                  ExpireCredits, ApplyBillingEvent, PutBillingIds, FreezeOverages, ClaimBatch,
-                 EndBatch>;
+                 EndBatch, MoveAllowance>;
 struct Change {
   ChangeBody body = {};
   std::string actor = {};  // for ai_audit: "cli", "library" ...
@@ -284,8 +294,9 @@ struct Changed {
   std::vector<EndedHold> ended = {};     // by ExpireHolds
   std::vector<CreditMove> credits = {};  // its transactions
   bool repeated = false;  // of an idempotency key: nothing changed, `credits` is the first result
-  std::vector<BatchRow> batches = {};   // frozen, claimed (as it is to be sent), ended
-  std::vector<Followed> followed = {};  // by ApplyBillingEvent, at most one
+  std::vector<BatchRow> batches = {};      // frozen, claimed (as it is to be sent), ended
+  std::vector<Followed> followed = {};     // by ApplyBillingEvent, at most one
+  std::vector<OverageLine> overages = {};  // by MoveAllowance
 };
 
 struct RollupFilter {
@@ -436,6 +447,8 @@ class Store {
   [[nodiscard]] virtual Result<OveragePage> overages(const OverageFilter& filter,
                                                      std::string_view cursor,
                                                      std::size_t limit) const = 0;
+  // Budgets with overage whose period runs at `now`.
+  [[nodiscard]] virtual Result<std::vector<BudgetState>> in_overage(Instant now) const = 0;
   [[nodiscard]] virtual Result<std::vector<BatchRow>> overage_batches(
       const BatchFilter& filter) const = 0;  // by id
   [[nodiscard]] virtual Result<std::vector<Orphan>> orphans() const = 0;

@@ -20,6 +20,11 @@ Settlement charged(const Account& account, Amount tokens, Amount nanos_each,
   return call;
 }
 
+struct Told {
+  std::string text = "ii_1";
+  int attempt = 1;
+};
+
 class BatchContract : public StoreContract {
  protected:
   std::vector<BatchRow> batches(const BatchFilter& filter = {}) {
@@ -35,10 +40,9 @@ class BatchContract : public StoreContract {
   Changed claim(std::int64_t id, const std::string& sender, Meta ids = {}) {
     return change(ClaimBatch{.id = id, .sender = sender, .ids = std::move(ids)});
   }
-  Changed end(std::int64_t id, const std::string& sender, How how, const std::string& text = "ii_1",
-              int attempt = 1) {
-    return change(
-        EndBatch{.id = id, .sender = sender, .attempt = attempt, .how = how, .text = text});
+  Changed end(std::int64_t id, const std::string& sender, How how, const Told& told = {}) {
+    return change(EndBatch{
+        .id = id, .sender = sender, .attempt = told.attempt, .how = how, .text = told.text});
   }
 
   const Account acme_ = account_of("acme"), zeta_ = account_of("zeta");
@@ -71,6 +75,22 @@ TEST_P(BatchContract, TheOpenLinesOfACellAreOneBatch) {
   EXPECT_EQ(change(FreezeOverages{}).rows, 0) << "nothing is left";
   EXPECT_EQ(batches({.tenant = acme_.tenant}).size(), 1U);
   EXPECT_EQ(batches({.billable = Billable{"nobody", "1"}}).size(), 0U);
+}
+
+TEST_P(BatchContract, PruningWaitsForWhatIsNotBilled) {
+  Feeder engine(store());
+  engine.apply(charged(acme_, 1, 20'000'000));
+  engine.apply(charged(zeta_, 1, 4'000'000));  // rounds to nothing: no batch will come for it
+  EXPECT_EQ(change(Prune{.tenant = acme_.tenant, .before = kMarch.end}).rows, 0);
+  EXPECT_EQ(change(Prune{.tenant = zeta_.tenant, .before = kMarch.end}).rows, 1);
+  change(FreezeOverages{});
+  engine.apply(charged(acme_, 1, 4'000'000));  // late, less than half a cent
+  EXPECT_EQ(change(Prune{.before = kMarch.end}).rows, 2);
+  EXPECT_EQ(batches().at(0).lines_nanos, 20'000'000);
+  engine.apply(charged(acme_, 1, 20'000'000));
+  EXPECT_EQ(change(Prune{.before = kMarch.end}).rows, 0);
+  EXPECT_EQ(change(Prune{.before = kMarch.end, .unbilled = Prune::Unbilled::drop}).rows, 1);
+  expect_verified(store());
 }
 
 TEST_P(BatchContract, WhatRoundsToNothingWaitsForMore) {
@@ -157,12 +177,12 @@ TEST_P(BatchContract, OneSenderAtATime) {
   EXPECT_EQ(again.batches.at(0).batch.sent_at, kNoon) << "it may have charged";
   EXPECT_EQ(again.batches.at(0).batch.ids.at("stripe_customer_id"), "cus_1")
       << "the same key needs the same parameters";
-  end(id, "one", How::charged, "ii_7");  // a receipt is a receipt, whoever brings it
+  end(id, "one", How::charged, {"ii_7"});  // a receipt is a receipt, whoever brings it
   EXPECT_EQ(batches().at(0).state, BatchState::charged);
   EXPECT_EQ(batches().at(0).receipt, "ii_7");
   refuse(ClaimBatch{.id = id, .sender = "two"}, Code::failed_precondition, "charged already");
   refuse(EndBatch{.id = id, .sender = "two", .text = "ii_8"}, Code::failed_precondition, "ii_7");
-  end(id, "two", How::charged, "ii_7");  // the same again
+  end(id, "two", How::charged, {"ii_7"});  // the same again
 }
 
 TEST_P(BatchContract, WhatAnEndMakesOfABatch) {
@@ -170,25 +190,25 @@ TEST_P(BatchContract, WhatAnEndMakesOfABatch) {
   engine.apply(charged(acme_, 1, 10'000'000));
   const std::int64_t id = change(FreezeOverages{}).batches.at(0).batch.id;
   claim(id, "one");
-  end(id, "one", How::untouched, "no network");
+  end(id, "one", How::untouched, {"no network"});
   EXPECT_EQ(batches().at(0).state, BatchState::open);
   EXPECT_EQ(batches().at(0).batch.sent_at, std::nullopt);
   EXPECT_EQ(batches().at(0).batch.attempt, 1);
   EXPECT_EQ(batches().at(0).error, "no network");
   clock().advance(std::chrono::minutes(1));
   claim(id, "one");
-  end(id, "one", How::doubtful, "no answer");
+  end(id, "one", How::doubtful, {"no answer"});
   EXPECT_EQ(batches().at(0).batch.sent_at, kNoon + std::chrono::minutes(1));
   EXPECT_EQ(batches().at(0).batch.attempt, 1) << "the same attempt, the same key";
   clock().advance(std::chrono::minutes(1));
   EXPECT_EQ(claim(id, "one").batches.at(0).batch.sent_at, kNoon + std::chrono::minutes(1));
-  end(id, "one", How::refused, "no such customer");
+  end(id, "one", How::refused, {"no such customer"});
   EXPECT_EQ(batches().at(0).batch.attempt, 2) << "charged nothing for certain: another key";
   EXPECT_EQ(batches().at(0).batch.sent_at, std::nullopt);
   claim(id, "one");
   refuse(EndBatch{.id = id, .sender = "one", .attempt = 1, .how = How::refused},
          Code::failed_precondition, "somebody else");
-  end(id, "one", How::charged, "ii_1", 2);
+  end(id, "one", How::charged, {"ii_1", 2});
   EXPECT_EQ(batches().at(0).error, "");
   EXPECT_EQ(batches().at(0).charged_at, kNoon + std::chrono::minutes(2));
 }

@@ -25,6 +25,7 @@ Settlement charged(const Account& account, Amount tokens, const Charge& charge) 
   Settlement call = call_of(account, tokens);
   call.occurred_at += charge.at;
   call.pins.catalogue = charge.catalogue;
+  call.pins.plan_slug = "pro";
   call.budgets[0].limit = charge.limit;
   if (charge.price) {
     call.budgets[0].allowance = charge.limit;
@@ -115,6 +116,82 @@ TEST_P(OverageContract, ARisenLimitCreditsNewestFirstAtTheLinesOwnPrice) {
   EXPECT_EQ(shown(lines()), "10@5=50 10@7=70 -10@7=-70 -5@5=-25 ");
   EXPECT_EQ(lines()[0].remaining, 5);
   EXPECT_EQ(lines()[1].remaining, 0);
+}
+
+// Nobody calls any more: what the limit covers is credited all the same, once.
+TEST_P(OverageContract, ARisenLimitIsMovedWithoutAnyUsage) {
+  Feeder engine(store());
+  engine.apply({charged(acme_, 110, {}),
+                charged(acme_, 10, {.price = 7, .catalogue = 2, .at = Duration(1)})});
+  engine.apply(charged(zeta_, 50, {}));
+  const auto running = store().in_overage(kNoon);
+  ASSERT_TRUE(running);
+  ASSERT_EQ(running->size(), 1U);
+  EXPECT_EQ(running->at(0).key, tokens_of(acme_));
+  EXPECT_EQ(running->at(0).used, 120);
+  EXPECT_EQ(running->at(0).overage, state(tokens_of(acme_)).overage);
+  EXPECT_TRUE(store().in_overage(kMarch.end)->empty()) << "the period is over";
+  EXPECT_TRUE(store().in_overage(kMarch.start - Duration(1))->empty());
+
+  const MoveAllowance older{tokens_of(acme_), 115, {1, kNoon}};
+  EXPECT_EQ(change(older).rows, 0) << "terms that are not newer move nothing";
+  const MoveAllowance moved{tokens_of(acme_), 115, {3, kNoon + Duration(2)}};
+  const Changed changed = change(moved);
+  EXPECT_EQ(shown(changed.overages), "-10@7=-70 -5@5=-25 ");
+  EXPECT_EQ(changed.overages[0].usage, 0);
+  EXPECT_EQ(changed.overages[0].budget, tokens_of(acme_));
+  EXPECT_EQ(lines({.tenant = acme_.tenant}).back(), changed.overages[1]);
+  EXPECT_EQ(state(tokens_of(acme_)).overage.t, 115);
+  EXPECT_EQ(state(tokens_of(acme_)).overage.b, 5);
+  EXPECT_EQ(state(tokens_of(acme_)).overage.cost_nanos, 25);
+  EXPECT_TRUE(change(moved).overages.empty()) << "once";
+  EXPECT_TRUE(
+      change(MoveAllowance{tokens_of(account_of("acme", "9")), 1, {9, kNoon}}).overages.empty());
+  expect_verified(store());
+}
+
+// A subscription that ended leaves no limit, but that is no limit that rose.
+TEST_P(OverageContract, UsageWithoutAPlanForgivesNothing) {
+  Feeder engine(store());
+  engine.apply(charged(acme_, 130, {}));
+  Settlement without =
+      charged(acme_, 20, {.limit = {}, .price = {}, .catalogue = 2, .at = Duration(1)});
+  without.pins.plan_slug.clear();
+  engine.apply(without);
+  EXPECT_EQ(shown(lines()), "30@5=150 ");
+  EXPECT_EQ(state(tokens_of(acme_)).overage.t, 120) << "nor is it billed";
+  without.pins.plan_slug = "unlimited";
+  engine.apply(without);
+  EXPECT_EQ(shown(lines()), "30@5=150 -30@5=-150 ") << "a plan without a limit covers all";
+}
+
+TEST_P(OverageContract, TheContractSaysWhatACapHasToKnow) {
+  Plan plan{.name = "pro", .slug = "pro"};
+  plan.overage_price_per_1k_tokens = Money{5'000};
+  plan.id = change(PutPlan{plan}).id;
+  change(PutSubscription{acme_.tenant, {.billable = acme_.billable, .plan = "pro"}});
+  Feeder engine(store());
+  engine.apply(charged(acme_, 130, {}));
+  const auto contract = [&](Instant at) { return store().load_account(acme_, at)->contract; };
+  EXPECT_TRUE(contract(kNoon).overages.empty()) << "no plan has a cap";
+  plan.overage_cap = Money{1'000};
+  plan.overage_markup = Percent{5'00};
+  change(PutPlan{plan});
+  const plans::Contract known = contract(kNoon);
+  ASSERT_EQ(known.overages.size(), 1U);
+  EXPECT_EQ(known.overages[0].kind, BudgetKind::tokens);
+  EXPECT_EQ(known.overages[0].span, kMarch);
+  EXPECT_EQ(known.overages[0].t, 100);
+  EXPECT_EQ(known.overages[0].b, 30);
+  EXPECT_EQ(known.overages[0].used, 130);
+  EXPECT_EQ(known.overages[0].cost_nanos, 150);
+  EXPECT_TRUE(contract(kMarch.end).overages.empty());
+  ASSERT_EQ(known.prices.size(), 2U);
+  EXPECT_EQ(known.prices[0].per_1k_tokens, (Money{5'000}));
+  EXPECT_FALSE(known.prices[0].markup);
+  EXPECT_EQ(known.prices[1].markup, Percent{5'00});
+  EXPECT_EQ(known.prices[1].from, kNoon);
+  EXPECT_EQ(known.prices[1].plan, plan.id);
 }
 
 TEST_P(OverageContract, OlderPinsNeverMoveTBack) {

@@ -84,6 +84,9 @@ class AwayStore final : public store::Store {
   }
 
   // ---- always there
+  Result<std::vector<store::BudgetState>> in_overage(Instant now) const override {
+    return behind_->in_overage(now);
+  }
   Result<std::vector<store::BudgetState>> budget_states(
       std::span<const store::BudgetKey> keys) override {
     return behind_->budget_states(keys);

@@ -191,6 +191,9 @@ Result<store::OveragePage> Network::overages(const store::OverageFilter& filter,
                                              std::string_view cursor, std::size_t limit) const {
   return read(line_, [&] { return store_.overages(filter, cursor, limit); });
 }
+Result<std::vector<BudgetState>> Network::in_overage(Instant now) const {
+  return read(line_, [&] { return store_.in_overage(now); });
+}
 Result<std::vector<BatchRow>> Network::overage_batches(const store::BatchFilter& filter) const {
   return read(line_, [&] { return store_.overage_batches(filter); });
 }

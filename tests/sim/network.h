@@ -97,6 +97,7 @@ class Network final : public store::Store {
                                              store::Lots which) const override;
   Result<store::OveragePage> overages(const store::OverageFilter& filter, std::string_view cursor,
                                       std::size_t limit) const override;
+  Result<std::vector<store::BudgetState>> in_overage(Instant now) const override;
   Result<std::vector<store::BatchRow>> overage_batches(
       const store::BatchFilter& filter) const override;
   Result<std::vector<store::Orphan>> orphans() const override;

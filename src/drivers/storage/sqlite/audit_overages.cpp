@@ -18,7 +18,7 @@ Status Audit::overages() {
   }
   Query budgets(connection_,
                 "SELECT budget, used, overage_t, overage_b, overage_rest, overage_catalogue,"
-                " overage_at FROM ai_budgets ORDER BY budget");
+                " overage_at, overage_cost FROM ai_budgets ORDER BY budget");
   for (;;) {
     AIMETER_TRY(const bool more, budgets.step());
     if (!more) break;

@@ -75,7 +75,8 @@ Result<std::uint32_t> Batch::counter_of(std::int64_t budget, std::int64_t tenant
   Query query(
       connection_,
       "SELECT used, leased, over_hold, late, fallen, limit_amount, blocking, told, credited,"
-      " overage_t, overage_b, overage_rest, overage_catalogue, overage_at FROM ai_budgets WHERE "
+      " overage_t, overage_b, overage_rest, overage_catalogue, overage_at, overage_cost FROM "
+      "ai_budgets WHERE "
       "tenant = ?1 AND budget = ?2",
       tenant, budget);
   AIMETER_TRY(const bool there, query.step());

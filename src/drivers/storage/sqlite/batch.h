@@ -149,9 +149,7 @@ class Batch {
   // batch_overage.cpp
   [[nodiscard]] Status step_overage(const Line& line, const store::Settlement& row,
                                     const store::BudgetPart& part, Counter& counter);
-  [[nodiscard]] Status write_overage(const Line& line, const billing::LineDraft& draft,
-                                     const Counter& counter);
-  [[nodiscard]] Status write_overage_state(const Counter& counter);
+  [[nodiscard]] Status write_overage(const Counter& counter);
 
   Lane& lane_;
   Connection& connection_;

@@ -106,7 +106,7 @@ Status Batch::write_counters() {
     AIMETER_CHECK_OK(update.again(counter.tenant, counter.budget, state.used, state.leased,
                                   state.over_hold, state.late, state.fallen, state.limit,
                                   state.blocking ? 1 : 0, counter.told));
-    AIMETER_CHECK_OK(write_overage_state(counter));
+    AIMETER_CHECK_OK(write_overage(counter));
     if (crossed != 0) AIMETER_CHECK_OK(tell(counter, crossed));
   }
   return {};

@@ -39,6 +39,8 @@ using Owned = std::pair<Account, T>;
 [[nodiscard]] Result<store::Changed> put(Lane& lane, const store::PutSubscription& change,
                                          Instant now);
 [[nodiscard]] Result<store::Changed> put(Lane& lane, const store::PutOverride& change, Instant now);
+[[nodiscard]] Result<store::Changed> put(Lane& lane, const store::MoveAllowance& change,
+                                         Instant now);
 [[nodiscard]] Result<store::Changed> put(Lane& lane, const store::FreezeOverages& change,
                                          Instant now);
 [[nodiscard]] Result<store::Changed> put(Lane& lane, const store::ClaimBatch& change, Instant now);

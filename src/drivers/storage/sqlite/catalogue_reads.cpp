@@ -3,6 +3,7 @@
 
 #include "drivers/storage/sqlite/catalogue.h"
 #include "drivers/storage/sqlite/catalogue_json.h"
+#include "drivers/storage/sqlite/counters.h"
 #include "drivers/storage/sqlite/credits.h"
 #include "drivers/storage/sqlite/sqlite_store.h"
 
@@ -180,6 +181,23 @@ Result<std::vector<Owned<UsageLimitOverride>>> overrides_in(Connection& connecti
   return all_overrides(query);
 }
 
+Status read_prices(Connection& connection, std::int64_t plan,
+                   std::vector<plans::DatedPrice>& into) {
+  Query query(connection,
+              "SELECT changed_at, overage_price_per_1k_tokens_nanos, overage_currency,"
+              " overage_markup FROM ai_plans WHERE plan = ?1 ORDER BY version",
+              plan);
+  for (;;) {
+    AIMETER_TRY(const bool more, query.step());
+    if (!more) return {};
+    plans::DatedPrice price{.plan = plan,
+                            .from = instant(query.integer(0)),
+                            .per_1k_tokens = optional_money(query, 1, 2)};
+    if (!query.is_null(3)) price.markup = Percent{query.integer(3)};
+    into.push_back(std::move(price));
+  }
+}
+
 Result<plans::Contract> contract_of(Connection& connection, const Account& account) {
   plans::Contract contract;
   {
@@ -202,6 +220,9 @@ Result<plans::Contract> contract_of(Connection& connection, const Account& accou
               account.billable.id);
   AIMETER_TRY(auto owned, all_overrides(query));
   for (auto& [owner, limits] : owned) contract.overrides.push_back(std::move(limits));
+  for (const Plan& plan : contract.plans) {
+    AIMETER_CHECK_OK(read_prices(connection, plan.id, contract.prices));
+  }
   return contract;
 }
 
@@ -240,10 +261,13 @@ Result<std::vector<Owned<Subscription>>> SqliteStore::due(Instant now, std::size
   return all_subscriptions(query);
 }
 
-Result<store::AccountState> SqliteStore::load_account(const Account& account, Instant /*at*/) {
+Result<store::AccountState> SqliteStore::load_account(const Account& account, Instant at) {
   AIMETER_TRY(const Pool::Use use, pool_.take());
   store::AccountState state{.store_now = now()};
   AIMETER_TRY(state.contract, contract_of(*use, account));
+  if (plans::has_cap(state.contract)) {
+    AIMETER_TRY(state.contract.overages, overages_of(*use, account, at));
+  }
   AIMETER_TRY(const auto version,
               find_integer(*use, "SELECT version FROM ai_catalogue WHERE one = 1"));
   state.catalogue = static_cast<std::uint64_t>(version.value_or(0));

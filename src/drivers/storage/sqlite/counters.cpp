@@ -54,7 +54,36 @@ billing::OverageState read_overage(const Query& query, int first) {
           .b = query.integer(first + 1),
           .age = {.catalogue = static_cast<std::uint64_t>(query.integer(first + 3)),
                   .at = Instant(Duration(query.integer(first + 4)))},
+          .cost_nanos = query.integer(first + 5),
           .rest = query.integer(first + 2)};
+}
+
+Result<std::vector<plans::OverageSoFar>> overages_of(Connection& connection, const Account& account,
+                                                     Instant at) {
+  Query query(connection,
+              "SELECT b.kind, b.period_start, b.period_end, n.text, b.plan, b.overage_t,"
+              " b.overage_b, b.overage_cost, b.used FROM ai_tenants t JOIN ai_accounts a"
+              " USING(tenant) JOIN ai_budgets b ON b.tenant = t.tenant AND b.account = a.account"
+              " LEFT JOIN ai_names n ON n.name = b.currency WHERE t.name = ?1 AND a.type = ?2 AND"
+              " a.id = ?3 AND b.kind IN (?4, ?5) AND b.scope = 0 AND b.period_start <= ?6 AND"
+              " b.period_end > ?6",
+              account.tenant.text, account.billable.type, account.billable.id,
+              static_cast<std::int64_t>(BudgetKind::tokens),
+              static_cast<std::int64_t>(BudgetKind::cost), at.time_since_epoch().count());
+  std::vector<plans::OverageSoFar> found;
+  for (;;) {
+    AIMETER_TRY(const bool more, query.step());
+    if (!more) return found;
+    found.push_back(
+        {.kind = static_cast<BudgetKind>(query.integer(0)),
+         .span = {Instant(Duration(query.integer(1))), Instant(Duration(query.integer(2)))},
+         .currency = query.text(3),
+         .plan = query.integer(4),
+         .t = query.optional_integer(5),
+         .b = query.integer(6),
+         .cost_nanos = query.integer(7),
+         .used = query.integer(8)});
+  }
 }
 
 }  // namespace aimeter::drivers::sqlite

@@ -24,6 +24,12 @@ struct Slice {
 };
 [[nodiscard]] Result<Slice> slice_of(Connection& connection, const store::Erase& change);
 [[nodiscard]] Result<Slice> slice_of(Connection& connection, const store::Prune& change);
+struct AccountPeriod {
+  std::int64_t tenant = 0, account = 0, start = 0, end = 0;
+  friend auto operator<=>(const AccountPeriod&, const AccountPeriod&) = default;
+};
+// It has overage that the next batch would charge.
+[[nodiscard]] Result<bool> is_unbilled(Connection& connection, const AccountPeriod& period);
 
 [[nodiscard]] Result<store::Changed> erase(Lane& lane, const store::Erase& change,
                                            const Slice& slice);

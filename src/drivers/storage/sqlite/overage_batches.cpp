@@ -2,6 +2,7 @@
 
 #include "drivers/storage/sqlite/catalogue.h"
 #include "drivers/storage/sqlite/catalogue_json.h"
+#include "drivers/storage/sqlite/maintenance.h"
 #include "drivers/storage/sqlite/rows.h"
 #include "drivers/storage/sqlite/sqlite_store.h"
 
@@ -26,6 +27,14 @@ Int128 wide(const Query& query, int whole, int rest) {
   return Int128{query.integer(whole)} * kWhole + query.integer(rest);
 }
 
+OpenCell open_cell_of(const Query& query) {
+  return {.ids = {query.integer(0), query.integer(1), query.integer(2), query.integer(3),
+                  query.integer(4)},
+          .sums = {.open_nanos = wide(query, 6, 7),
+                   .open_quantity = wide(query, 8, 9),
+                   .open_lines = query.integer(5)}};
+}
+
 Result<std::vector<OpenCell>> open_cells(Connection& connection,
                                          const std::optional<TenantId>& tenant) {
   std::vector<OpenCell> cells;
@@ -40,11 +49,7 @@ Result<std::vector<OpenCell>> open_cells(Connection& connection,
   for (;;) {
     AIMETER_TRY(const bool more, query.step());
     if (!more) return cells;
-    cells.push_back({.ids = {query.integer(0), query.integer(1), query.integer(2), query.integer(3),
-                             query.integer(4)},
-                     .sums = {.open_nanos = wide(query, 6, 7),
-                              .open_quantity = wide(query, 8, 9),
-                              .open_lines = query.integer(5)}});
+    cells.push_back(open_cell_of(query));
   }
 }
 
@@ -164,6 +169,35 @@ Status write(Connection& connection, const BatchRow& row) {
 }
 
 }  // namespace
+
+Result<bool> is_unbilled(Connection& connection, const AccountPeriod& period) {
+  std::vector<OpenCell> cells;
+  {
+    Query query(connection,
+                "SELECT o.tenant, o.account, b.period_start, b.period_end, o.currency, count(*),"
+                " sum(o.cost_nanos / 1000000000), sum(o.cost_nanos % 1000000000),"
+                " sum(o.amount / 1000000000), sum(o.amount % 1000000000)"
+                " FROM ai_overages o JOIN ai_budgets b USING(budget) WHERE o.batch IS NULL AND"
+                " o.tenant = ?1 AND o.account = ?2 AND b.period_start = ?3 AND b.period_end = ?4"
+                " GROUP BY 1, 2, 3, 4, 5",
+                period.tenant, period.account, period.start, period.end);
+    for (;;) {
+      AIMETER_TRY(const bool more, query.step());
+      if (!more) break;
+      cells.push_back(open_cell_of(query));
+    }
+  }
+  Rows rows(connection);
+  for (OpenCell& cell : cells) {
+    AIMETER_CHECK_OK(add_before(connection, cell));
+    store::Cell named;
+    AIMETER_TRY(named.currency, rows.name(cell.ids.currency));
+    AIMETER_TRY(const auto next,
+                store::next_batch(named, cell.sums, store::FreezeOverages::By::money, {}));
+    if (next) return true;
+  }
+  return false;
+}
 
 Result<Changed> put(Lane& lane, const store::FreezeOverages& change, Instant now) {
   Connection& connection = *lane.connection;

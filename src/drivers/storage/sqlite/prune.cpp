@@ -2,8 +2,8 @@
 #include <map>
 #include <tuple>
 
-#include "drivers/storage/sqlite/maintenance.h"
 #include "base/fault.h"
+#include "drivers/storage/sqlite/maintenance.h"
 #include "drivers/storage/sqlite/rows.h"
 #include "store/record.h"
 
@@ -124,7 +124,6 @@ Status Sealer::write() {
 Result<Slice> slice_of(Connection& connection, const store::Prune& change) {
   if (change.limit == 0) return bad_input("limit", "0", "1 or more");
   Slice slice;
-  using AccountPeriod = std::tuple<std::int64_t, std::int64_t, std::int64_t, std::int64_t>;
   std::map<AccountPeriod, bool> open;
   Query ended(connection, kEndedRows, micros(change.before),
               change.tenant ? std::optional(change.tenant->text) : std::nullopt);
@@ -139,6 +138,9 @@ Result<Slice> slice_of(Connection& connection, const store::Prune& change) {
                   find_integer(connection, kOpenRow, ended.integer(1), ended.integer(2),
                                ended.integer(3), ended.integer(4), micros(change.before)));
       known->second = row.has_value();
+      if (!known->second && change.unbilled == store::Prune::Unbilled::keep) {
+        AIMETER_TRY(known->second, is_unbilled(connection, period));
+      }
     }
     if (known->second) continue;
     if (slice.rows.size() == change.limit) {

@@ -23,7 +23,8 @@ std::optional<Instant> optional_instant(std::optional<std::int64_t> micros) {
 
 constexpr const char* kBudgetState =
     "SELECT used, leased, over_hold, late, fallen, limit_amount, blocking, credited, overage_t,"
-    " overage_b, overage_rest, overage_catalogue, overage_at FROM ai_budgets WHERE tenant = ?1 AND"
+    " overage_b, overage_rest, overage_catalogue, overage_at, overage_cost FROM ai_budgets WHERE "
+    "tenant = ?1 AND"
     " account = ?2 AND kind = ?3 AND scope = ?4 AND currency = ?5 AND period_start "
     "= "
     "?6 AND period_end = ?7 AND plan = ?8";
@@ -94,7 +95,8 @@ Result<std::vector<store::BudgetState>> SqliteStore::budgets(
   Query query(
       *use,
       "SELECT budget, used, leased, over_hold, late, fallen, limit_amount, blocking, credited,"
-      " overage_t, overage_b, overage_rest, overage_catalogue, overage_at FROM ai_budgets WHERE "
+      " overage_t, overage_b, overage_rest, overage_catalogue, overage_at, overage_cost FROM "
+      "ai_budgets WHERE "
       "(?1 IS NULL "
       "OR tenant = (SELECT tenant FROM ai_tenants WHERE name = "
       "?1)) ORDER BY budget",
@@ -116,6 +118,25 @@ Result<std::vector<store::BudgetState>> SqliteStore::budgets(
   }
   std::ranges::sort(states, {}, &store::BudgetState::key);
   return states;
+}
+
+Result<std::vector<store::BudgetState>> SqliteStore::in_overage(Instant now) const {
+  AIMETER_TRY(const Pool::Use use, pool_.take());
+  Rows rows(*use);
+  std::vector<store::BudgetState> states;
+  Query query(*use,
+              "SELECT budget, used, overage_t, overage_b, overage_rest, overage_catalogue,"
+              " overage_at, overage_cost FROM ai_budgets WHERE overage_b > 0 AND period_end > ?1"
+              " AND period_start <= ?1 ORDER BY budget",
+              now.time_since_epoch().count());
+  for (;;) {
+    AIMETER_TRY(const bool more, query.step());
+    if (!more) return states;
+    store::BudgetState& state = states.emplace_back();
+    AIMETER_TRY(state.key, rows.budget(query.integer(0)));
+    state.used = query.integer(1);
+    state.overage = read_overage(query, 2);
+  }
 }
 
 Result<std::vector<store::Settlement>> SqliteStore::feed(store::FeedPosition after,

@@ -7,6 +7,7 @@ const char* const kSchema4 = R"sql(
 ALTER TABLE ai_budgets ADD COLUMN overage_rest INTEGER NOT NULL DEFAULT 500000;  -- of a nano, / 1e6
 ALTER TABLE ai_budgets ADD COLUMN overage_catalogue INTEGER NOT NULL DEFAULT 0;  -- how new T is
 ALTER TABLE ai_budgets ADD COLUMN overage_at INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE ai_budgets ADD COLUMN overage_cost INTEGER NOT NULL DEFAULT 0;       -- of its lines
 ALTER TABLE ai_plans ADD COLUMN overage_cap_nanos INTEGER;
 ALTER TABLE ai_plans ADD COLUMN overage_cap_currency TEXT;
 ALTER TABLE ai_plans ADD COLUMN overage_markup INTEGER;                          -- percent, * 100
@@ -34,6 +35,7 @@ CREATE TABLE ai_overages(
   remaining INTEGER NOT NULL CHECK(remaining >= 0),  -- that no later line took back
   batch INTEGER,                          -- of the billing driver; NULL: open for the next
   created_at INTEGER NOT NULL) STRICT;
+CREATE INDEX ai_budgets_overage ON ai_budgets(period_end) WHERE overage_b > 0;
 CREATE INDEX ai_overages_account ON ai_overages(tenant, account, id);
 CREATE INDEX ai_overages_remaining ON ai_overages(budget, id) WHERE remaining > 0;
 

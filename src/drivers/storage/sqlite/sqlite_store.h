@@ -85,6 +85,7 @@ class SqliteStore final : public store::Store {
       std::int64_t row, const std::optional<TenantId>& tenant) const override;
   Result<std::vector<store::EngineState>> engines() const override;
   Result<std::uint64_t> catalogue() const override;
+  Result<std::vector<store::BudgetState>> in_overage(Instant now) const override;
   Result<store::OveragePage> overages(const store::OverageFilter& filter, std::string_view cursor,
                                       std::size_t limit) const override;
   Result<base::Key16> store_id() const override;
