@@ -185,17 +185,17 @@ Result<std::vector<CreditLot>> Network::credit_lots(const Account& account, Lots
 }
 Result<std::vector<std::pair<Account, Subscription>>> Network::due(Instant now,
                                                                    std::size_t limit) const {
-  return read(line_, [&] { return store_.due(now, limit); });
+  return read(line_, [&] { return store_->due(now, limit); });
 }
 Result<store::OveragePage> Network::overages(const store::OverageFilter& filter,
                                              std::string_view cursor, std::size_t limit) const {
-  return read(line_, [&] { return store_.overages(filter, cursor, limit); });
+  return read(line_, [&] { return store_->overages(filter, cursor, limit); });
 }
 Result<std::vector<BudgetState>> Network::in_overage(Instant now) const {
-  return read(line_, [&] { return store_.in_overage(now); });
+  return read(line_, [&] { return store_->in_overage(now); });
 }
 Result<std::vector<BatchRow>> Network::overage_batches(const store::BatchFilter& filter) const {
-  return read(line_, [&] { return store_.overage_batches(filter); });
+  return read(line_, [&] { return store_->overage_batches(filter); });
 }
 Result<std::vector<Orphan>> Network::orphans() const {
   return read(line_, [&] { return store_->orphans(); });
