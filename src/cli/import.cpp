@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/hash.h"
+#include "cli/import_laravel.h"
 #include "cli/import_rows.h"
 #include "cli/progress.h"
 #include "cli/session.h"
@@ -194,6 +195,7 @@ Result<ImportOptions> row_options(const Options& options) {
 }
 
 Result<Exit> run(Frame& frame, const Options& options) {
+  if (options.file.empty()) return bad_input("FILE", "", "the file to import");
   AIMETER_TRY(const ImportOptions rows, row_options(options));
   const bool jsonl =
       options.format == "jsonl" || (options.format.empty() && options.file.ends_with(".jsonl"));
@@ -234,7 +236,7 @@ void add_import(Frame& frame) {
                     "--map occurred_at=TIMESTAMP,input_tokens=ContextTokens",
                     "aimeter import old.jsonl --dry-run"}},
       [&frame, options] { return run(frame, *options); });
-  app.add_option("FILE", options->file, "CSV with a header line, or JSON Lines")->required();
+  app.add_option("FILE", options->file, "CSV with a header line, or JSON Lines");
   app.add_option("--format", options->format, "csv or jsonl (by the file's name without it)");
   app.add_option("--provider", options->rows.provider, "Of rows that name none");
   app.add_option("--model", options->rows.model, "Of rows that name none");
@@ -250,6 +252,7 @@ void add_import(Frame& frame) {
   app.add_flag("--enforce", options->enforce, "As live calls against the limits of their time");
   app.add_flag("--history", options->history, "Also rows older than storage.max_lateness_days");
   app.add_flag("--dry-run", options->dry_run, "Reads and checks everything, records nothing");
+  add_import_laravel(frame, app);
 }
 
 }  // namespace aimeter::cli

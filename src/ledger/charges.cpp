@@ -1,5 +1,7 @@
 #include "ledger/charges.h"
 
+#include "store/elsewhere.h"
+
 namespace aimeter::ledger {
 namespace {
 
@@ -14,7 +16,7 @@ const plans::ConcreteBudget* charging_budget(const plans::EffectiveLimits& limit
 
 void pin_charge(store::Settlement& settlement, const plans::EffectiveLimits& limits) {
   const plans::ConcreteBudget* budget = charging_budget(limits);
-  if (budget == nullptr) return;
+  if (budget == nullptr || (settlement.flags & store::kBilledElsewhere) != 0) return;
   for (store::BudgetPart& part : settlement.budgets) {
     if (part.key.kind != budget->kind || part.key.scope != BudgetScope::account ||
         part.key.span != budget->span) {

@@ -58,6 +58,10 @@ class Core final : public MeterCore {
   [[nodiscard]] std::vector<Result<Settled>> record_each(const TenantId& tenant,
                                                          std::span<const UsageRecord> records,
                                                          const RecordOptions& options);
+  // Usage that was paid for before it came here, of any age: as record_each() with history, but no
+  // wallet is touched and nothing is charged as overage.
+  [[nodiscard]] std::vector<Result<Settled>> record_elsewhere(const TenantId& tenant,
+                                                              std::span<const UsageRecord> records);
   [[nodiscard]] Result<Settled> adjust(const std::optional<TenantId>& tenant,
                                        const Adjustment& adjustment);
   // Detached holds; with a tenant: another's token is not_found. detached.cpp
@@ -109,6 +113,14 @@ class Core final : public MeterCore {
   // What one record takes part in.
   struct Incoming;
   struct Written;
+  enum class Billed { here, elsewhere };
+  struct How {
+    RecordOptions options = {};
+    Billed billed = Billed::here;
+  };
+  [[nodiscard]] std::vector<Result<Settled>> record_all(const TenantId& tenant,
+                                                        std::span<const UsageRecord> records,
+                                                        const How& how);
   [[nodiscard]] Result<Incoming> incoming(const TenantId& tenant, const UsageRecord& record,
                                           const RecordOptions& options);
   [[nodiscard]] Result<Written> write(Incoming incoming, const RecordOptions& options);

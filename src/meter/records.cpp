@@ -6,6 +6,7 @@
 #include "meter/content.h"
 #include "meter/core.h"
 #include "meter/meta.h"
+#include "store/elsewhere.h"
 #include "store/record.h"
 
 namespace aimeter::meter {
@@ -152,7 +153,7 @@ Result<Core::Written> Core::write_held(Incoming incoming) {
     deps_.ledger.release(*std::move(held), billed.error().message);
     return std::unexpected(billed.error());
   }
-  pin_terms(settlement, *held->terms);
+  pin_terms(settlement, *held->terms, incoming.names.mode);
   pin_rates(settlement, *held->terms, options_.rates.get());
   Written written{.settled = {.record = store::record_of(settlement, 0)}};
   AIMETER_TRY(written.outcome,
@@ -170,7 +171,7 @@ Result<Core::Written> Core::write(Incoming incoming, const RecordOptions& option
     store::Settlement& settlement = incoming.settlement;
     AIMETER_TRY(const std::shared_ptr<const budget::Terms> terms,
                 deps_.ledger.terms(settlement.account, settlement.occurred_at));
-    pin_terms(settlement, *terms);
+    pin_terms(settlement, *terms, incoming.names.mode);
     pin_rates(settlement, *terms, options_.rates.get());
     written = Written{.settled = {.record = store::record_of(settlement, 0)}};
     AIMETER_TRY(ledger::Ledger::Recorded recorded,
@@ -206,6 +207,18 @@ Result<Core::Written> Core::write_keyed(Incoming incoming, const RecordOptions& 
 std::vector<Result<Settled>> Core::record_each(const TenantId& tenant,
                                                std::span<const UsageRecord> records,
                                                const RecordOptions& options) {
+  return record_all(tenant, records, {.options = options});
+}
+
+std::vector<Result<Settled>> Core::record_elsewhere(const TenantId& tenant,
+                                                    std::span<const UsageRecord> records) {
+  return record_all(tenant, records,
+                    {.options = {.horizon = Horizon::history}, .billed = Billed::elsewhere});
+}
+
+std::vector<Result<Settled>> Core::record_all(const TenantId& tenant,
+                                              std::span<const UsageRecord> records,
+                                              const How& how) {
   std::vector<Result<Written>> all;
   all.reserve(records.size());
   std::uint64_t last = 0;
@@ -214,8 +227,12 @@ std::vector<Result<Settled>> Core::record_each(const TenantId& tenant,
       all.emplace_back(std::unexpected(good.error()));
       continue;
     }
-    Result<Incoming> one = incoming(tenant, record, options);
-    all.push_back(one ? write_keyed(*std::move(one), options)
+    Result<Incoming> one = incoming(tenant, record, how.options);
+    if (one && how.billed == Billed::elsewhere) {
+      one->settlement.flags |= store::kBilledElsewhere;
+      one->names.mode = BillingMode::plan;  // whatever the subscription says: no wallet
+    }
+    all.push_back(one ? write_keyed(*std::move(one), how.options)
                       : Result<Written>(std::unexpected(std::move(one).error())));
     if (all.back()) last = std::max(last, all.back()->ticket);
   }
