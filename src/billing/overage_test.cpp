@@ -208,6 +208,7 @@ TEST(Overage, TheTableHolds) {
     EXPECT_EQ(made, expected);
     EXPECT_EQ(budget.sum(), b);
     EXPECT_EQ(budget.left(), b);
+    EXPECT_EQ(budget.money(), budget.state.cost_nanos);
     ++rows;
   }
   EXPECT_EQ(rows, 59);

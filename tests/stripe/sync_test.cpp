@@ -135,7 +135,7 @@ TEST_F(OverageSync, AKeyThatIsNotAcceptedStopsTheRunAndHarmsNothing) {
 
 TEST_F(OverageSync, ADryLookSaysWhatASyncWouldFreeze) {
   const Account account = subscribed("1");
-  charge(account, 15'000'000);
+  for (int i = 0; i < 3; ++i) charge(account, 5'000'000);  // 1.5 cents, half a cent a line
   const auto to_come = app::batches_to_come(*store_, {}, store::FreezeOverages::By::money);
   ASSERT_TRUE(to_come);
   ASSERT_EQ(to_come->size(), 1U);
