@@ -219,9 +219,11 @@ void EngineLedger::release(budget::Held held, std::string_view reason) {
   running_.fetch_sub(1, std::memory_order_relaxed);
   if (journal_ == nullptr) return;
   std::string payload = encode_release({held.number, std::string(reason)});
-  // A release frame that is lost makes an orphan, not a wrong count.
-  (void)journal_->append(journal::FrameType::release, std::move(payload), 0, nullptr);
-  journal_->unreserve(held.reserved_bytes);
+  // It takes the room of the settlement that does not come: a full disk has some for it. One that
+  // is lost all the same makes an orphan, not a wrong count.
+  const auto released = journal_->append(journal::FrameType::release, std::move(payload),
+                                         held.reserved_bytes, nullptr);
+  if (!released) journal_->unreserve(held.reserved_bytes);
 }
 
 // ---------------------------------------------------------------- settlements

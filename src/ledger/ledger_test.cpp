@@ -117,6 +117,48 @@ TEST(Ledger, WhatIsLeasedElsewhereIsUnavailableNotExceeded) {
   EXPECT_THAT(large.error().message, HasSubstr("leased to other engines"));
 }
 
+// Waits for what other engines have to give back, heartbeat by heartbeat.
+Result<budget::Held> hold_in_time(World& world, Ledger& ledger, std::int64_t tokens) {
+  Result<budget::Held> got = fail(Code::in_doubt, "no answer");
+  bool answered = false;
+  ledger.hold(ask_of(kAcme, tokens), [&](Result<budget::Held> result) {
+    got = std::move(result);
+    answered = true;
+  });
+  for (int quarter = 0; quarter < 16 && !answered; ++quarter) {
+    world.workers.run_until_idle();
+    world.clock.advance(world.options.heartbeat / 4);
+  }
+  return got;
+}
+
+// What an engine held when it was last asked to give back is not what it holds now.
+TEST(Ledger, WhatAnotherEngineHeldOnceRefusesNobody) {
+  World world;
+  world.subscribe(kAcme, limited(100));
+  auto first = world.open();
+  auto second = world.open();
+  const auto beat = [&] {
+    world.clock.advance(world.options.heartbeat);
+    world.workers.run_until_idle();
+  };
+  Result<budget::Held> once = first->hold(ask_of(kAcme, 10));
+  ASSERT_TRUE(once);
+  EXPECT_GT(world.state(tokens_of(kAcme)).leased, 10) << "some is free there";
+  const auto never = hold_in_time(world, *second, 150);
+  ASSERT_FALSE(never);
+  EXPECT_EQ(never.error().code, Code::quota_exceeded) << never.error().message;
+  beat();  // the first engine hears of it and gives back what is free
+  beat();  // and says that 10 are held
+  EXPECT_EQ(world.state(tokens_of(kAcme)).leased, 10);
+  first->release(*std::move(once), "the provider said 500");
+  beat();
+  Result<budget::Held> fits = hold_in_time(world, *second, 100);
+  ASSERT_TRUE(fits) << fits.error().message;
+  second->release(*std::move(fits), "test");
+  world.expect_clean();
+}
+
 TEST(Ledger, WhatWasAcknowledgedSurvivesAKill) {
   World world;
   auto ledger = world.open();
@@ -146,6 +188,30 @@ TEST(Ledger, AHoldThatWasRunningAtTheCrashIsAnOrphanAndFreesItsLease) {
   EXPECT_EQ(world.store->orphans()->size(), 1U);
   EXPECT_TRUE(use(*again, kAcme, 90)) << "90 of 100 are free again";
   EXPECT_FALSE(use(*again, kAcme, 1));
+}
+
+// Whatever is left of the last segment when the disk is full.
+TEST(Ledger, AHoldThatWasReleasedOnAFullDiskIsNoOrphan) {
+  for (std::uint64_t segment_bytes = 4'096; segment_bytes < 5'800; segment_bytes += 64) {
+    SCOPED_TRACE(segment_bytes);
+    World world;
+    world.options.segment_bytes = segment_bytes;
+    auto ledger = world.open();
+    Result<budget::Held> settles = ledger->hold(ask_of(kAcme, 20));
+    ASSERT_TRUE(settles);
+    world.files.set_free_bytes(0);
+    std::vector<budget::Held> running;
+    Result<budget::Held> more = ledger->hold(ask_of(kAcme, 70));
+    for (; more; more = ledger->hold(ask_of(kAcme, 70))) running.push_back(*std::move(more));
+    EXPECT_EQ(more.error().code, Code::unavailable) << more.error().message;
+    for (budget::Held& held : running) ledger->release(std::move(held), std::string(200, 'x'));
+    ASSERT_TRUE(ledger->settle(*std::move(settles), store::fixture::call_of(kAcme, 20)));
+    world.kill(std::move(ledger));
+    world.files.set_free_bytes(1U << 30);
+    auto again = world.open();
+    EXPECT_TRUE(world.orphans.empty()) << world.orphans.size() << " of " << running.size();
+    world.expect_clean();
+  }
 }
 
 TEST(Ledger, ACleanCloseLeavesNothingToRecover) {

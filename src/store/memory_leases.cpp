@@ -162,6 +162,7 @@ Result<std::vector<LeaseGrant>> lease(State& state, EngineRef engine,
     budget.leased += grants[i].granted;
     grants[i].leased = budget.leased;
     Lease& own = state.leases[{.budget = asks[i].key, .engine = engine.engine}];
+    if (own.leased == 0) own = {};  // what was recalled is gone
     own.epoch = engine.epoch;
     own.leased += grants[i].granted;
   }
@@ -180,6 +181,9 @@ Result<Pulse> renew(State& state, EngineRef engine, std::span<const HeldReport> 
   pulse.store_now = now;
   if (pulse.lost) return pulse;
   known->renewed_at = now;
+  for (auto& [key, lease] : state.leases) {  // a report is believed until the next
+    if (key.engine == engine.engine) lease.held = 0;
+  }
   for (const HeldReport& report : held) {
     const auto lease = state.leases.find({.budget = report.key, .engine = engine.engine});
     if (lease != state.leases.end()) lease->second.held = std::max<Amount>(0, report.held);
@@ -188,7 +192,8 @@ Result<Pulse> renew(State& state, EngineRef engine, std::span<const HeldReport> 
       state.holds, [now](const auto& entry) { return entry.second.expires_at <= now; });
   pulse.credits_due = credits_due(state, now);
   for (const auto& [key, lease] : state.leases) {
-    if (key.engine == engine.engine && lease.recall) pulse.recalled.push_back(key.budget);
+    const bool own = key.engine == engine.engine && lease.leased > 0;
+    if (own && lease.recall) pulse.recalled.push_back(key.budget);
   }
   return pulse;
 }

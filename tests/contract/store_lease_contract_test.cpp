@@ -251,6 +251,40 @@ TEST_P(LeaseContract, WhatIsFreeElsewhereIsRecalled) {
   EXPECT_EQ(grant(engine, ask).granted, 30) << "20 were free, 15 came back";
 }
 
+TEST_P(LeaseContract, AReportIsBelievedUntilTheNextHeartbeat) {
+  Feeder engine(store()), other(store());
+  lease(other, tokens_, 80, 100);
+  LeaseAsk ask = ask_of(tokens_, 30, 100);
+  ask.one_call = 30;
+  ASSERT_TRUE(grant(engine, ask).recalled);
+  renew(other, {{tokens_, 65}});
+  ASSERT_TRUE(store().give_back(other.ref, std::vector<LeaseBack>{{tokens_, 5}}));
+  EXPECT_EQ(grant(engine, ask_of(tokens_, 0, 100)).held_elsewhere, 65) << "still so, for all known";
+  renew(other);
+  const LeaseGrant granted = grant(engine, ask_of(tokens_, 0, 100));
+  EXPECT_EQ(granted.leased_elsewhere, 75);
+  EXPECT_EQ(granted.held_elsewhere, 0) << "what is not reported again is nothing";
+}
+
+TEST_P(LeaseContract, ANewLeaseIsNotRecalledForWhatTheLastOneWas) {
+  Feeder engine(store()), other(store());
+  lease(other, tokens_, 80, 100);
+  LeaseAsk ask = ask_of(tokens_, 30, 100);
+  ask.one_call = 30;
+  ASSERT_TRUE(grant(engine, ask).recalled);
+  renew(other, {{tokens_, 80}});
+  other.apply(held_call_of(acme_, 80, {other.ref, 80, 100}));
+  EXPECT_TRUE(renew(other, {{tokens_, 80}}).recalled.empty()) << "nothing is left to give back";
+  lease(other, tokens_, 10, 100);
+  EXPECT_TRUE(renew(other).recalled.empty());
+  renew(other, {{tokens_, 10}});
+  ASSERT_TRUE(store().give_back(other.ref, std::vector<LeaseBack>{{tokens_, 10}}));
+  lease(other, tokens_, 10, 100);
+  const LeaseGrant granted = grant(engine, ask_of(tokens_, 0, 100));
+  EXPECT_EQ(granted.leased_elsewhere, 10);
+  EXPECT_EQ(granted.held_elsewhere, 0) << "a new lease is free";
+}
+
 TEST_P(LeaseContract, GivingBackNothingAnswersARecall) {
   Feeder engine(store()), other(store());
   lease(other, tokens_, 80, 100);

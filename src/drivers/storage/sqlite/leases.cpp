@@ -152,7 +152,8 @@ Status take_grant(Connection& connection, EngineRef engine, const AskedBudget& a
   AIMETER_CHECK_OK(
       run(connection,
           "INSERT INTO ai_leases(engine, budget, epoch, leased) VALUES(?1, ?2, ?3, ?4) ON "
-          "CONFLICT DO UPDATE SET leased = leased + excluded.leased, epoch = excluded.epoch",
+          "CONFLICT DO UPDATE SET leased = leased + excluded.leased, epoch = excluded.epoch, "
+          "held = iif(leased = 0, 0, held), recall = iif(leased = 0, 0, recall)",
           engine.engine, asked.budget, engine.epoch, granted));
   return {};
 }
@@ -267,6 +268,9 @@ Result<store::Pulse> SqliteStore::renew(EngineRef engine,
   AIMETER_CHECK_OK(run(connection,
                        "UPDATE ai_engines SET renewed_at = ?3 WHERE engine = ?1 AND epoch = ?2",
                        engine.engine, engine.epoch, micros(pulse.store_now)));
+  AIMETER_CHECK_OK(run(connection,  // a report is believed until the next
+                       "UPDATE ai_leases SET held = 0 WHERE engine = ?1 AND held <> 0",
+                       engine.engine));
   for (const store::HeldReport& report : held_of_recalled) {
     AIMETER_TRY(const auto budget, find_budget(connection, report.key));
     if (!budget) continue;
@@ -287,7 +291,8 @@ Result<store::Pulse> SqliteStore::renew(EngineRef engine,
   pulse.credits_due = credits.has_value();
   Rows rows(connection);
   Query recalled(connection,
-                 "SELECT budget FROM ai_leases WHERE engine = ?1 AND recall = 1 ORDER BY budget",
+                 "SELECT budget FROM ai_leases WHERE engine = ?1 AND recall = 1 AND leased > 0 "
+                 "ORDER BY budget",
                  engine.engine);
   for (;;) {
     AIMETER_TRY(const bool more, recalled.step());
