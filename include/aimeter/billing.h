@@ -61,6 +61,7 @@ struct TopUp {  // asks the account's stored payment method for money, for its w
   Money amount = {};
   std::string idempotency_key = {};
   Meta ids = {};
+  std::optional<Instant> sent_at = {};  // when it was first asked for, where it was before
 };
 
 struct Webhook {
@@ -95,7 +96,9 @@ class BillingDriver {
                                                        const OverageBatch& batch) = 0;
   // Idempotent by refund.idempotency_key, which must not be empty.
   [[nodiscard]] virtual Result<Receipt> refund(const Refund& refund) = 0;
-  // Idempotent by top_up.idempotency_key. insufficient_credits: declined.
+  // Idempotent by top_up.idempotency_key, also where its sent_at is days ago. The receipt's id is
+  // that of the payment, as BillingEvent::payment names it. insufficient_credits: declined;
+  // not_found: nothing was paid under this key, and it may be forgotten; in_doubt: ask again.
   [[nodiscard]] virtual Result<Receipt> top_up(const TopUp& top_up);
   // What the service calls this account; empty: it does not know it.
   [[nodiscard]] virtual Result<Meta> ids_of(const Account&) { return Meta{}; }

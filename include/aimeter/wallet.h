@@ -70,6 +70,12 @@ struct CreditLot {
   friend bool operator==(const CreditLot&, const CreditLot&) = default;
 };
 
+// As soon as the balance is below `below`, `amount` is asked of the billing driver.
+struct AutoTopUp {
+  Money below = {}, amount = {};
+  friend bool operator==(const AutoTopUp&, const AutoTopUp&) = default;
+};
+
 struct CreditsAdded {
   Account account = {};
   CreditTransaction transaction = {};
@@ -116,6 +122,11 @@ class Wallet {
   // The newest, the oldest of them first.
   [[nodiscard]] Result<std::vector<CreditTransaction>> transactions(
       std::size_t newest = kCreditTransactionsMax) const;
+  // Sets it, or ends it. Asked for within a second or two, once at a time, and after a decline
+  // later and later. Errors: failed_precondition (billing.driver is null), invalid_argument
+  // (amounts not above 0, of two currencies or another than the wallet's); nothing is changed.
+  [[nodiscard]] Status set_auto_top_up(const std::optional<AutoTopUp>& rule) const;
+  [[nodiscard]] Result<std::optional<AutoTopUp>> auto_top_up() const;
   // Lots of which something is left, the oldest first.
   [[nodiscard]] Result<std::vector<CreditLot>> lots() const;
 

@@ -45,6 +45,7 @@ House::House(std::string_view dsn, OpenOptions options)
 
 House::~House() {
   if (charging_) workers_->stop(*charging_);
+  if (top_ups_) workers_->stop(*top_ups_);
   if (scheduler_) workers_->stop(*scheduler_);
 }
 
@@ -196,6 +197,10 @@ Status House::open_ledger() {
 
 void House::start_charging() {
   const BillingSettings& billing = options_.billing;
+  if (billing.driver != "null") {
+    top_ups_ = std::make_unique<TopUpWatch>(TopUpWatch::Deps{*ledger_, *store_, clock_, *billing_});
+    workers_->start("aim-top-ups", *top_ups_, kDueIdle);
+  }
   if (billing.overage_sync_strategy != "immediate" || billing.driver == "null") return;
   const auto by = billing.stripe.meter_event.empty() ? store::FreezeOverages::By::money
                                                      : store::FreezeOverages::By::quantity;

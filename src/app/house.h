@@ -17,6 +17,7 @@
 #include "app/lookups.h"
 #include "app/refusal_log.h"
 #include "app/scheduler.h"
+#include "app/top_ups.h"
 #include "base/files.h"
 #include "base/mutex.h"
 #include "base/workers.h"
@@ -69,6 +70,7 @@ class House {
   std::unique_ptr<ledger::Ledger> ledger_;
   std::optional<meter::Core> core_;
   std::unique_ptr<Scheduler> scheduler_;
+  std::unique_ptr<TopUpWatch> top_ups_;
   std::unique_ptr<BillingWorker> charging_;  // of the strategy immediate
   std::unique_ptr<RefusalLog> refusals_;
 };

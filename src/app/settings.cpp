@@ -139,6 +139,7 @@ Result<meter::Options> meter_options(const OpenOptions& options) {
     return bad_input("billing.overage_sync_strategy", strategy, "batch or immediate");
   if (!options.billing.auto_sync_ids) made.billing_ids = store::ApplyBillingEvent::Ids::keep;
   made.overdraft = options.billing.credit_overdraft_allowed;
+  made.billing_driver = options.billing.driver;
   std::vector<currency::DatedRate> rates;
   for (const CurrencyRate& given : options.billing.currency_rates) {
     AIMETER_TRY(currency::DatedRate rate,

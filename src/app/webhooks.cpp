@@ -51,7 +51,7 @@ Status add_top_up(meter::Core& core, const BillingEvent& event) {
                                             .amount = *event.amount,
                                             .reason = "payment",
                                             .meta = {{"payment", event.payment}},
-                                            .idempotency_key = "payment:" + event.payment}));
+                                            .idempotency_key = store::payment_key(event.payment)}));
   (void)changed;  // the ledger has told it
   return {};
 }

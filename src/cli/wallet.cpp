@@ -19,6 +19,8 @@ struct Options {
   std::string type = {}, id = {}, amount = {}, currency = {}, reason = {}, key = {};
   std::vector<std::string> meta = {};
   std::string kind = "promotional", expires = {};
+  std::string below = {};
+  bool off = false;
   int priority = kLotPriority;
   std::int64_t debit = 0, after = 0;
   std::size_t limit = 100;
@@ -117,6 +119,41 @@ Result<Exit> refund(Frame& frame, const Options& options) {
         AIMETER_TRY(const Money amount, amount_of(options, settings));
         return wallet.refund(options.debit, amount, words);
       });
+}
+
+Result<std::optional<AutoTopUp>> rule_of(const Options& options, const config::Settings& settings) {
+  const bool sets = !options.below.empty() || !options.amount.empty();
+  if (sets == options.off)
+    return bad_input("--below", options.below, "--below and --amount, or --off");
+  if (options.off) return std::optional<AutoTopUp>();
+  AutoTopUp rule;
+  AIMETER_TRY(rule.amount, amount_of(options, settings));
+  AIMETER_TRY(rule.below, Money::parse(options.below, rule.amount.currency));
+  return std::optional(std::move(rule));
+}
+
+Result<Exit> auto_top_up(Frame& frame, const Options& options) {
+  AIMETER_TRY(const Billable who, billable_of(options));
+  return with_engine(frame, [&](Acting& acting) -> Result<Exit> {
+    AIMETER_TRY(const std::optional<TenantId> tenant, options.tenant.changing(acting.settings));
+    if (!tenant) return bad_input("--all-tenants", "", "one --tenant; a wallet belongs to one");
+    AIMETER_TRY(const std::optional<AutoTopUp> rule, rule_of(options, acting.settings));
+    AIMETER_CHECK_OK(acting.engine.tenant(tenant->text).wallet(who).set_auto_top_up(rule));
+    if (frame.json()) {
+      boost::json::object object{{"below", nullptr}, {"amount", nullptr}, {"currency", nullptr}};
+      if (rule) {
+        object["below"] = rule->below.text();
+        object["amount"] = rule->amount.text();
+        object["currency"] = rule->amount.currency;
+      }
+      print_json(frame, boost::json::serialize(object));
+    } else {
+      frame.console().out() << (rule ? fmt::format("asks for {} {} below {}\n", rule->amount.text(),
+                                                   rule->amount.currency, rule->below.text())
+                                     : std::string("asks for nothing by itself\n"));
+    }
+    return Exit::done;
+  });
 }
 
 boost::json::object object_of(const store::WalletState& wallet) {
@@ -333,6 +370,19 @@ void add_wallet(Frame& frame) {
   add_account(reading, *options);
   reading.add_option("--limit", options->limit, "At most so many (100)");
   reading.add_option("--after", options->after, "Beyond the transaction of this id");
+  CLI::App& topping = add_command(
+      frame, group,
+      {{.name = "auto-top-up",
+        .about = "Asks the billing driver for credits below a threshold",
+        .examples = {"aimeter wallet auto-top-up user 42 --tenant acme --below 5 --amount 20",
+                     "aimeter wallet auto-top-up user 42 --tenant acme --off"}},
+       auto_top_up},
+      options);
+  add_account(topping, *options);
+  topping.add_option("--below", options->below, "The threshold, a decimal");
+  topping.add_option("--amount", options->amount, "What is asked for, a decimal");
+  topping.add_option("--currency", options->currency, "Of the wallet (billing.currency)");
+  topping.add_flag("--off", options->off, "Asks for nothing any more");
   CLI::App& listing = add_command(frame, group,
                                   {{.name = "list",
                                     .about = "Every wallet and its balance",

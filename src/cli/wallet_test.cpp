@@ -103,6 +103,30 @@ TEST_F(WalletCommand, CreditsComeGoAndComeBack) {
             list[2].at("id"));
 }
 
+TEST_F(WalletCommand, AWalletAsksForCreditsWhereSomebodyTakesPayments) {
+  const Seen nobody =
+      type({"auto-top-up", "user", "42", "--tenant=acme", "--below=5", "--amount=20"});
+  EXPECT_NE(nobody.exit, 0);
+  EXPECT_THAT(nobody.out + nobody.err, HasSubstr("billing.driver"));
+  setenv("AI_METERING_BILLING_DRIVER", "stripe", 1);
+  setenv("STRIPE_SECRET", "sk_test_not_a_key", 1);
+  const Seen set = type({"auto-top-up", "user", "42", "--tenant=acme", "--below=5", "--amount=20"});
+  const Seen neither = type({"auto-top-up", "user", "42", "--tenant=acme"});
+  const Seen bad = type({"auto-top-up", "user", "42", "--tenant=acme", "--below=x", "--amount=20"});
+  const Seen off = type({"auto-top-up", "user", "42", "--tenant=acme", "--off"});
+  unsetenv("AI_METERING_BILLING_DRIVER");
+  unsetenv("STRIPE_SECRET");
+  ASSERT_EQ(set.exit, 0) << set.err;
+  EXPECT_EQ(set.json().at("below"), "5");
+  EXPECT_EQ(set.json().at("amount"), "20");
+  EXPECT_EQ(set.json().at("currency"), "usd");
+  EXPECT_NE(neither.exit, 0);
+  EXPECT_THAT(neither.out + neither.err, HasSubstr("--off"));
+  EXPECT_NE(bad.exit, 0);
+  ASSERT_EQ(off.exit, 0) << off.err;
+  EXPECT_TRUE(off.json().at("amount").is_null());
+}
+
 TEST_F(WalletCommand, ABalanceShowsItsLotsAndAListItsWallets) {
   EXPECT_EQ(type({"balance", "user", "42", "--tenant=acme"}).json().at("balance"), "0");
   EXPECT_EQ(type({"add", "user", "42", "3", "--tenant=acme"}).exit, 0);

@@ -25,6 +25,7 @@ struct Options {
   std::string default_provider = "openai";
   std::string currency = "usd";
   std::shared_ptr<const currency::Rates> rates = {};  // null: none
+  std::string billing_driver = "null";
   bool overdraft = false;                             // a balance below zero refuses no call
   UnknownModel unknown_model = UnknownModel::provisional;
   FeatureNames feature_names = FeatureNames::checked;

@@ -122,6 +122,32 @@ Result<std::vector<CreditLot>> Wallet::lots() const {
   return core.deps().store.credit_lots(account_, store::Lots::open);
 }
 
+Status Wallet::set_auto_top_up(const std::optional<AutoTopUp>& rule) const {
+  Core& core = Core::of(core_);
+  AIMETER_CHECK_OK(core.usable());
+  AIMETER_CHECK_OK(check_account(account_));
+  if (rule) {
+    if (core.options().billing_driver == "null") {
+      return fail(
+          Code::failed_precondition,
+          "billing.driver: null takes no payments; name one before wallets ask it for them");
+    }
+    AIMETER_CHECK_OK(check_currency(core, account_, rule->amount));
+  }
+  AIMETER_CHECK_OK(core.change(store::PutAutoTopUp{account_, rule}));
+  return {};
+}
+
+Result<std::optional<AutoTopUp>> Wallet::auto_top_up() const {
+  Core& core = Core::of(core_);
+  AIMETER_CHECK_OK(core.usable());
+  AIMETER_CHECK_OK(check_account(account_));
+  AIMETER_TRY(const std::vector<store::TopUpState> found,
+              core.deps().store.top_ups({account_.tenant, account_.billable}));
+  if (found.empty()) return std::optional<AutoTopUp>();
+  return std::optional(found.front().rule);
+}
+
 Wallet TenantView::wallet(const Billable& who) const { return {core_, account(who)}; }
 
 }  // namespace aimeter

@@ -7,6 +7,15 @@ std::string said_of(const Account& account, const std::string& what) {
   return account.billable.type + " " + account.billable.id + ": " + what;
 }
 
+Said said_of(const PutAutoTopUp& change) {
+  const std::string what = change.rule ? change.rule->amount.text() : "off";
+  return {"put_auto_top_up", change.account.tenant.text, said_of(change.account, what)};
+}
+
+Said said_of(const EndTopUp& change) {
+  return {"end_top_up", change.account.tenant.text, said_of(change.account, change.key)};
+}
+
 }  // namespace
 
 Said said_of(const ChangeBody& body) {
@@ -46,6 +55,9 @@ Said said_of(const ChangeBody& body) {
                         said_of(b.account, std::to_string(b.debit))};
           },
           [](const ExpireCredits&) { return Said{"expire_credits", "", ""}; },
+          [](const PutAutoTopUp& b) { return said_of(b); },
+          [](const BeginTopUps&) { return Said{"begin_top_ups", "", ""}; },
+          [](const EndTopUp& b) { return said_of(b); },
           [](const ApplyBillingEvent& b) {
             return Said{"billing_event", "", b.event.id + " " + b.event.type};
           },
@@ -76,7 +88,9 @@ bool is_catalogue(const ChangeBody& body) {
           [](const DeductCredits&) { return false; }, [](const RefundCredits&) { return false; },
           [](const ExpireCredits&) { return false; }, [](const FreezeOverages&) { return false; },
           [](const ClaimBatch&) { return false; }, [](const EndBatch&) { return false; },
-          [](const MoveAllowance&) { return false; }, [](const auto&) { return true; }},
+          [](const MoveAllowance&) { return false; }, [](const PutAutoTopUp&) { return false; },
+          [](const BeginTopUps&) { return false; }, [](const EndTopUp&) { return false; },
+          [](const auto&) { return true; }},
       body);
 }
 

@@ -71,6 +71,36 @@ Status check(const AddCredits& change, Instant now) {
   return {};
 }
 
+Status check(const PutAutoTopUp& change) {
+  AIMETER_CHECK_OK(base::check_id("billable.type", change.account.billable.type));
+  AIMETER_CHECK_OK(base::check_id("billable.id", change.account.billable.id));
+  if (!change.rule) return {};
+  AIMETER_CHECK_OK(check_money(change.rule->below));
+  AIMETER_CHECK_OK(check_money(change.rule->amount));
+  if (change.rule->below.currency == change.rule->amount.currency) return {};
+  return bad_input("currency", change.rule->amount.currency, "the same for threshold and amount");
+}
+
+AddCredits credits_of(const EndTopUp& paid) {
+  AddCredits credits{.account = paid.account, .amount = paid.amount, .reason = "auto top-up"};
+  credits.idempotency_key = paid.receipt.empty() ? paid.key : payment_key(paid.receipt);
+  if (!paid.receipt.empty()) credits.meta = {{"payment", paid.receipt}};
+  return credits;
+}
+
+std::string payment_key(const std::string& payment) { return "payment:" + payment; }
+
+std::string new_top_up_key() {
+  constexpr std::size_t kKeyBytes = 16;
+  return "auto-top-up-" + base::hex(base::random_bytes(kKeyBytes));
+}
+
+Duration top_up_back_off(std::int64_t declined) {
+  Duration back_off = kTopUpFirstBackOff;
+  for (std::int64_t i = 1; i < declined && back_off < kTopUpLongestBackOff; ++i) back_off *= 2;
+  return std::min(back_off, kTopUpLongestBackOff);
+}
+
 Status check(const DeductCredits& change) {
   AIMETER_CHECK_OK(check_words(change));
   return check_money(change.amount);

@@ -62,6 +62,50 @@ struct ExpireCredits {
   std::size_t limit = 1'000;
 };
 
+// Sets or ends what a wallet asks for by itself; of the wallet's currency, both more than 0.
+struct PutAutoTopUp {
+  Account account = {};
+  std::optional<AutoTopUp> rule = {};
+};
+// Claims wallets whose balance is below their rule's, each for `again_after`: nobody else asks for
+// it until then. One that was claimed before and not ended keeps its key.
+struct BeginTopUps {
+  std::size_t limit = 100;
+  Duration again_after = std::chrono::minutes(10);
+};
+// How the claim of this key ended. paid: the credits come in, once per key. declined: nothing was
+// taken, the next is claimed after a back-off. unknown: asked again with the same key, a minute on.
+struct EndTopUp {
+  enum class How : std::uint8_t { paid, declined, unknown } how = How::unknown;
+  Account account = {};
+  Money amount = {};
+  std::string key = {}, receipt = {};
+};
+constexpr Duration kTopUpFirstBackOff = std::chrono::minutes(1);
+constexpr Duration kTopUpLongestBackOff = std::chrono::hours(24);
+[[nodiscard]] Duration top_up_back_off(std::int64_t declined);  // how often in a row, 1 or more
+
+struct TopUpState {
+  Account account = {};
+  AutoTopUp rule = {};
+  std::string key = {};     // of the claim under way
+  Money amount = {};        // that was claimed, else the rule's
+  Instant claimed_at = {};  // first
+  Instant not_before = {};
+  std::int64_t declined = 0;  // in a row
+  bool due = false;
+};
+struct TopUpFilter {
+  std::optional<TenantId> tenant = {};
+  std::optional<Billable> billable = {};
+  bool due = false;  // only those
+};
+// The credits of one payment come in once, whoever tells of it.
+[[nodiscard]] std::string payment_key(const std::string& payment);
+[[nodiscard]] Status check(const PutAutoTopUp& change);
+[[nodiscard]] AddCredits credits_of(const EndTopUp& paid);
+[[nodiscard]] std::string new_top_up_key();
+
 [[nodiscard]] Status check(const AddCredits& change, Instant now);
 [[nodiscard]] Status check(const DeductCredits& change);
 [[nodiscard]] Status check(const RefundCredits& change);

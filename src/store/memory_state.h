@@ -69,6 +69,14 @@ struct Wallet {
   wallet::Purse purse = {};
   std::int64_t transactions = 0;
 };
+struct TopUp {
+  AutoTopUp rule = {};
+  std::string key = {};
+  Amount claimed = 0;
+  Instant claimed_at = {};
+  Instant not_before = {};
+  std::int64_t declined = 0;
+};
 struct CreditRow {
   BudgetKey wallet = {};
   CreditTransaction transaction = {};
@@ -114,6 +122,7 @@ struct State {
   std::map<BudgetKey, Wallet> wallets = {};
   std::map<std::int64_t, CreditRow> credits = {};  // by id
   std::map<base::Key16, KeySeen> credit_keys = {};
+  std::map<BudgetKey, TopUp> top_ups = {};  // by wallet
   std::int64_t last_credit = 0, last_lot = 0;
   std::map<std::int64_t, BatchRow> batches = {};
   std::set<std::string> billing_events = {};                             // that were applied

@@ -36,6 +36,9 @@ Result<Changed> changed_by(State& state, const ChangeBody& body, const base::Key
           [&](const AddCredits& b) { return memory::put(state, b, now); },
           [&](const DeductCredits& b) { return memory::put(state, b, now); },
           [&](const RefundCredits& b) { return memory::put(state, b, now); },
+          [&](const PutAutoTopUp& b) { return memory::put(state, b, now); },
+          [&](const BeginTopUps& b) { return memory::put(state, b, now); },
+          [&](const EndTopUp& b) { return memory::put(state, b, now); },
           [&](const ExpireCredits& b) -> Result<Changed> { return memory::put(state, b, now); },
           [&](const PutPlan& b) { return memory::put(state.catalogue, b, now); },
           [&](const MoveAllowance& b) { return memory::put(state, b, now); },
@@ -335,6 +338,10 @@ class MemoryStore final : public Store {
     AIMETER_CHECK_OK(check_page(limit));
     const std::lock_guard lock(mutex_);
     return memory::transactions_in(state_, filter, limit);
+  }
+  Result<std::vector<TopUpState>> top_ups(const TopUpFilter& filter) const override {
+    const std::lock_guard lock(mutex_);
+    return memory::top_ups_in(state_, filter, now());
   }
   Result<std::vector<CreditLot>> credit_lots(const Account& account, Lots which) const override {
     const std::lock_guard lock(mutex_);

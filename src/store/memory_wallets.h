@@ -36,6 +36,13 @@ CreditMove settle_wallet(State& state, const BudgetPart& part, Amount covered,
 [[nodiscard]] Result<Changed> put(State& state, const RefundCredits& change, Instant now);
 [[nodiscard]] Changed put(State& state, const ExpireCredits& change, Instant now);
 
+// memory_top_ups.cpp
+[[nodiscard]] Result<Changed> put(State& state, const PutAutoTopUp& change, Instant now);
+[[nodiscard]] Result<Changed> put(State& state, const BeginTopUps& change, Instant now);
+[[nodiscard]] Result<Changed> put(State& state, const EndTopUp& change, Instant now);
+[[nodiscard]] std::vector<TopUpState> top_ups_in(const State& state, const TopUpFilter& filter,
+                                                 Instant now);
+
 [[nodiscard]] Amount over_in(const State& state, const BudgetKey& key, Instant now);
 [[nodiscard]] bool credits_due(const State& state, Instant now);
 [[nodiscard]] std::optional<BudgetKey> wallet_of(const State& state, const Account& account);

@@ -281,7 +281,7 @@ using ChangeBody =
                  RevokeApiKey, PutPrices, PutOrphans, DropOrphan, Erase, Prune, ReleaseHold,
                  ExpireHolds, RotateHoldKeys, AddCredits, DeductCredits, RefundCredits,
                  ExpireCredits, ApplyBillingEvent, PutBillingIds, FreezeOverages, ClaimBatch,
-                 EndBatch, MoveAllowance>;
+                 EndBatch, MoveAllowance, PutAutoTopUp, BeginTopUps, EndTopUp>;
 struct Change {
   ChangeBody body = {};
   std::string actor = {};  // for ai_audit: "cli", "library" ...
@@ -293,6 +293,7 @@ struct Changed {
   bool more = false;                     // a slice was done; call again
   std::vector<EndedHold> ended = {};     // by ExpireHolds
   std::vector<CreditMove> credits = {};  // its transactions
+  std::vector<TopUpState> top_ups = {};  // claimed
   bool repeated = false;  // of an idempotency key: nothing changed, `credits` is the first result
   std::vector<BatchRow> batches = {};      // frozen, claimed (as it is to be sent), ended
   std::vector<Followed> followed = {};     // by ApplyBillingEvent, at most one
@@ -441,6 +442,8 @@ class Store {
       const WalletFilter& filter) const = 0;
   [[nodiscard]] virtual Result<std::vector<CreditMove>> credit_transactions(
       const CreditFilter& filter, std::size_t limit) const = 0;
+  [[nodiscard]] virtual Result<std::vector<TopUpState>> top_ups(
+      const TopUpFilter& filter) const = 0;
   [[nodiscard]] virtual Result<std::vector<CreditLot>> credit_lots(const Account& account,
                                                                    Lots which) const = 0;
   // By id: the order in which they were written. invalid_argument: a bad cursor or limit.

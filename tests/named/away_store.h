@@ -155,6 +155,10 @@ class AwayStore final : public store::Store {
                                                              std::size_t limit) const override {
     return behind_->credit_transactions(filter, limit);
   }
+  Result<std::vector<store::TopUpState>> top_ups(
+      const store::TopUpFilter& filter) const override {
+    return behind_->top_ups(filter);
+  }
   Result<std::vector<CreditLot>> credit_lots(const Account& account,
                                              store::Lots which) const override {
     return behind_->credit_lots(account, which);

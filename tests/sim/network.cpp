@@ -180,6 +180,9 @@ Result<std::vector<CreditMove>> Network::credit_transactions(const CreditFilter&
                                                              std::size_t limit) const {
   return read(line_, [&] { return store_->credit_transactions(filter, limit); });
 }
+Result<std::vector<TopUpState>> Network::top_ups(const TopUpFilter& filter) const {
+  return read(line_, [&] { return store_.top_ups(filter); });
+}
 Result<std::vector<CreditLot>> Network::credit_lots(const Account& account, Lots which) const {
   return read(line_, [&] { return store_->credit_lots(account, which); });
 }

@@ -46,6 +46,7 @@ class Books {
   // For tests: what is there, oldest first.
   [[nodiscard]] std::vector<boost::json::object> all(const std::string& kind) const;
   std::string add(const std::string& kind, boost::json::object object);
+  void put(const std::string& id, const std::string& name, boost::json::value value);
   // Removes an object as somebody in the dashboard would.
   void remove(const std::string& id);
   [[nodiscard]] std::size_t remembered_keys() const;

@@ -382,6 +382,46 @@ TEST_F(StripeDriver, ATopUpTakesTheStoredMethodAndADeclineIsSaid) {
   EXPECT_EQ(driver_->top_up(top_up).error().code, Code::failed_precondition);
 }
 
+TEST_F(StripeDriver, ATopUpThatIsUnderWayIsAskedForAgainAndThenPaid) {
+  TopUp top_up{.account = {.tenant = {"acme"}, .billable = {"team", "7"}},
+               .amount = {20'000'000'000, "usd"},
+               .idempotency_key = "t1"};
+  top_up.ids["stripe_customer_id"] = books_.add(
+      "customer", {{"description", "bank debit"},
+                   {"invoice_settings", json::object{{"default_payment_method", "pm_2"}}}});
+  const Result<Receipt> under_way = driver_->top_up(top_up);
+  ASSERT_FALSE(under_way);
+  EXPECT_EQ(under_way.error().code, Code::in_doubt);
+  const std::string payment(books_.all("payment_intent").at(0).at("id").as_string());
+  books_.put(payment, "status", "succeeded");
+  top_up.sent_at = at(kNow);
+  const Result<Receipt> paid = driver_->top_up(top_up);
+  ASSERT_TRUE(paid) << paid.error().message;
+  EXPECT_EQ(paid->id, payment);
+  EXPECT_EQ(books_.all("payment_intent").size(), 1U);
+}
+
+TEST_F(StripeDriver, AnOldTopUpIsLookedUpAndNeverPaidTwice) {
+  TopUp top_up{.account = {.tenant = {"acme"}, .billable = {"team", "7"}},
+               .amount = {20'000'000'000, "usd"},
+               .idempotency_key = "t1",
+               .ids = {{"stripe_customer_id", customer_}}};
+  faults({Fault::none, Fault::lost_after, Fault::lost_after, Fault::lost_after, Fault::lost_after,
+          Fault::lost_after, Fault::lost_after});
+  ASSERT_FALSE(driver_->top_up(top_up)) << "paid, and nobody knows it";
+  ASSERT_EQ(books_.all("payment_intent").size(), 1U);
+  const std::int64_t later = kNow + 25 * 3'600;  // its key is forgotten
+  clock_.set_wall(at(later));
+  books_.set_now(later);
+  top_up.sent_at = at(kNow);
+  const Result<Receipt> found = driver_->top_up(top_up);
+  ASSERT_TRUE(found) << found.error().message;
+  EXPECT_EQ(found->id, books_.all("payment_intent")[0].at("id").as_string());
+  top_up.idempotency_key = "t2";
+  EXPECT_EQ(driver_->top_up(top_up).error().code, Code::not_found);
+  EXPECT_EQ(books_.all("payment_intent").size(), 1U);
+}
+
 TEST_F(StripeDriver, TheCustomerOfAnAccountIsFoundByItsMetadata) {
   const Account account{.tenant = {"it's \\ acme"}, .billable = {"team", "7"}};
   EXPECT_EQ(driver_->ids_of(account).value(), Meta{});

@@ -16,7 +16,7 @@ using stripe::Form;
 
 constexpr std::string_view kCustomer = "stripe_customer_id";
 constexpr std::string_view kSubscription = "stripe_subscription_id";
-constexpr std::string_view kBatch = "aimeter_batch";
+constexpr std::string_view kBatch = "aimeter_batch", kTopUpKey = "aimeter_top_up_key";
 // Idempotency keys may be gone after 24 hours (docs.stripe.com/api/idempotent_requests): from four
 // hours before that on, what was done is looked up.
 constexpr Duration kKeyTrusted = std::chrono::hours(20);
@@ -115,6 +115,15 @@ class Driver final : public BillingDriver {
     AIMETER_TRY(const std::int64_t units, to_minor_units(top_up.amount));
     if (units <= 0) return bad_input("amount", top_up.amount.text(), "more than 0");
     AIMETER_TRY(const std::string customer, customer_of(top_up.account, top_up.ids));
+    if (top_up.sent_at && clock_.now() - *top_up.sent_at >= kKeyTrusted) {
+      AIMETER_TRY(
+          const std::optional<Json> found,
+          find_row("/v1/payment_intents", {.customer = customer,
+                                           .key = {std::string(kTopUpKey), top_up.idempotency_key},
+                                           .sent_at = *top_up.sent_at}));
+      if (found) return paid(*found);
+      return fail(Code::not_found, "stripe: there is no payment of " + top_up.idempotency_key);
+    }
     AIMETER_TRY(const std::string method, payment_method_of(customer));
     stripe::Post post{.path = "/v1/payment_intents",
                       .form = {{"amount", std::to_string(units)},
@@ -125,14 +134,15 @@ class Driver final : public BillingDriver {
                                {"off_session", "true"},
                                {"metadata[aimeter_top_up]", "true"}},
                       .idempotency_key = "aimeter-top-up-" + top_up.idempotency_key};
+    post.form.emplace_back(fmt::format("metadata[{}]", kTopUpKey), top_up.idempotency_key);
     add_account(post.form, top_up.account);
-    const Result<Json> made = api_.post(post);
-    AIMETER_TRY(Receipt receipt, receipt_of(made));
-    const std::string status = text_in(*made, "status");
-    if (status == "succeeded") return receipt;
-    if (status == "processing")
-      return fail(Code::in_doubt, "stripe: " + receipt.id + " is processing; its webhook tells");
-    return fail(Code::insufficient_credits, "stripe: " + receipt.id + " is " + status);
+    AIMETER_TRY(const Json made, api_.post(post));
+    if (text_in(made, "status") != "processing") return paid(made);
+    // What is told again under a key is what was said first: the payment itself knows how it went.
+    const Result<Json> now =
+        api_.get("/v1/payment_intents/" + stripe::percent_encoded(text_in(made, "id")), {});
+    if (!now) return fail(Code::in_doubt, now.error().message);
+    return paid(*now);
   }
 
   // The customer whose metadata name the account, and its subscription.
@@ -224,29 +234,52 @@ class Driver final : public BillingDriver {
                               "the meter's sums",
                               key_of(batch)));
     }
-    Form query{{"customer", customer},
+    AIMETER_TRY(
+        const std::optional<Json> found,
+        find_row("/v1/invoiceitems", {customer, {std::string(kBatch), batch.key}, *batch.sent_at}));
+    if (found) return Receipt{text_in(*found, "id")};
+    return fail(Code::not_found,
+                fmt::format("stripe: batch {} is not there: attempt {} has charged nothing",
+                            batch.id, batch.attempt));
+  }
+
+  struct Wanted {
+    std::string customer = {};
+    std::pair<std::string, std::string> key = {};  // of its metadata
+    Instant sent_at = {};
+  };
+  // The newest of a customer's objects with this in its metadata. Errors: in_doubt.
+  Result<std::optional<Json>> find_row(const std::string& path, const Wanted& wanted) {
+    Form query{{"customer", wanted.customer},
                {"limit", std::to_string(kPageRows)},
-               {"created[gte]", seconds_of(*batch.sent_at - std::chrono::hours(1))}};
+               {"created[gte]", seconds_of(wanted.sent_at - std::chrono::hours(1))}};
     for (int page = 0; page < kPagesMax; ++page) {
-      Result<Json> list = api_.get("/v1/invoiceitems", query);
+      Result<Json> list = api_.get(path, query);
       if (!list) return fail(Code::in_doubt, list.error().message);
       AIMETER_TRY(const std::vector<Json>* rows, rows_of(*list));
       for (const Json& row : *rows) {
         const Json* metadata = row.find("metadata");
-        if (metadata != nullptr && text_in(*metadata, kBatch) == batch.key)
-          return Receipt{text_in(row, "id")};
+        if (metadata != nullptr && text_in(*metadata, wanted.key.first) == wanted.key.second)
+          return std::optional(row);
       }
       const Json* more = list->find("has_more");
       if (rows->empty() || more == nullptr || more->kind() != Json::Kind::boolean ||
           !more->boolean()) {
-        return fail(Code::not_found, fmt::format("stripe: batch {} is not there: attempt {} has "
-                                                 "charged nothing",
-                                                 batch.id, batch.attempt));
+        return std::optional<Json>();
       }
       if (query.back().first == "starting_after") query.pop_back();
       query.emplace_back("starting_after", text_in(rows->back(), "id"));
     }
-    return fail(Code::in_doubt, "stripe: too many invoice items to look through");
+    return fail(Code::in_doubt, "stripe: too much at " + path + " to look through");
+  }
+
+  static Result<Receipt> paid(const Json& payment) {
+    AIMETER_TRY(Receipt receipt, receipt_of(payment));
+    const std::string status = text_in(payment, "status");
+    if (status == "succeeded") return receipt;
+    if (status == "processing")
+      return fail(Code::in_doubt, "stripe: " + receipt.id + " is processing; its webhook tells");
+    return fail(Code::insufficient_credits, "stripe: " + receipt.id + " is " + status);
   }
 
   Result<std::string> payment_method_of(const std::string& customer) {

@@ -19,6 +19,12 @@ namespace aimeter::drivers::sqlite {
                                          Instant now);
 [[nodiscard]] Result<store::Changed> put(Lane& lane, const store::ExpireCredits& change,
                                          Instant now);
+// top_ups.cpp
+[[nodiscard]] Result<store::Changed> put(Lane& lane, const store::PutAutoTopUp& change,
+                                         Instant now);
+[[nodiscard]] Result<store::Changed> put(Lane& lane, const store::BeginTopUps& change, Instant now);
+[[nodiscard]] Result<store::Changed> put(Lane& lane, const store::EndTopUp& change, Instant now);
+
 // The currency of an account's wallet, "" when there is none.
 [[nodiscard]] Result<std::string> wallet_currency_of(Connection& connection,
                                                      const Account& account);

@@ -32,7 +32,8 @@ std::span<const Script> scripts() {
                                     {2, "wallets", kSchema2},
                                     {3, "events of billing services", kSchemaBilling},
                                     {4, "overages", kSchema4},
-                                    {5, "overage batches", kSchemaBatches}};
+                                    {5, "overage batches", kSchemaBatches},
+                                    {6, "top-ups by themselves", kSchemaTopUps}};
   return kScripts;
 }
 
