@@ -130,6 +130,7 @@ TEST_F(InvoicePreviews, ACreditIsSentAsOneToo) {
   const Row& row = kRows[0];
   subscribe(row);
   use(row, 10'000);
+  ASSERT_TRUE(engine_->drain()) << "what is sent is what the store has";
   EXPECT_EQ(sync(row), 68);
   clock_.advance(std::chrono::seconds(1));
   ASSERT_TRUE(tenant(row).override_limits({.billable = kWho,
