@@ -181,7 +181,7 @@ Result<std::vector<CreditMove>> Network::credit_transactions(const CreditFilter&
   return read(line_, [&] { return store_->credit_transactions(filter, limit); });
 }
 Result<std::vector<TopUpState>> Network::top_ups(const TopUpFilter& filter) const {
-  return read(line_, [&] { return store_.top_ups(filter); });
+  return read(line_, [&] { return store_->top_ups(filter); });
 }
 Result<std::vector<CreditLot>> Network::credit_lots(const Account& account, Lots which) const {
   return read(line_, [&] { return store_->credit_lots(account, which); });
