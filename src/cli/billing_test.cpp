@@ -1,40 +1,26 @@
 // What an operator types about overage, invoices and contracts in time.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include <boost/json.hpp>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
 
-#include "cli/console.h"
-#include "cli/run.h"
+#include "cli/typing_fixture.h"
 
 namespace aimeter::cli {
 namespace {
 
+using fixture::Seen;
 using ::testing::HasSubstr;
 
-struct Seen {
-  int exit = 0;
-  std::string out, err;
-  [[nodiscard]] boost::json::value json() const {
-    boost::system::error_code bad;
-    const boost::json::value value = boost::json::parse(out, bad);
-    EXPECT_FALSE(bad) << out << err;
-    return value;
-  }
-};
-
-class BillingCommands : public ::testing::Test {
+class BillingCommands : public fixture::Typing {
  protected:
-  BillingCommands() {
-    std::string name = ::testing::TempDir() + "aimeter-XXXXXX";
-    folder_ = mkdtemp(name.data());
-    write("aimeter.toml",
-          "[providers.trace.models.fixed]\ninput_price_per_1k = \"0.0025\"\n"
-          "output_price_per_1k = \"0.010\"\n");
+  BillingCommands()
+      : Typing(
+            "[providers.trace.models.fixed]\ninput_price_per_1k = \"0.0025\"\n"
+            "output_price_per_1k = \"0.010\"\n") {
     write("plans.toml", R"(
 [[plans]]
 name = "Small"
@@ -54,29 +40,6 @@ overage_behavior = "charge"
 overage_markup = "12.5"
 )");
   }
-  ~BillingCommands() override {
-    std::error_code ignored;
-    std::filesystem::remove_all(folder_, ignored);
-  }
-  [[nodiscard]] std::string path(const std::string& name) const { return folder_ + "/" + name; }
-  void write(const std::string& name, const std::string& text) const {
-    std::ofstream(path(name), std::ios::binary) << text;
-  }
-  [[nodiscard]] Seen type(std::vector<std::string> arguments) const {
-    for (const std::string& each : {"--store=sqlite:" + path("usage.db"),
-                                    "--config=" + path("aimeter.toml"), std::string("--yes")}) {
-      arguments.push_back(each);
-    }
-    std::istringstream in;
-    std::ostringstream out, err;
-    Console console({.in = &in, .out = &out, .err = &err});
-    const int exit = run(arguments, console);
-    return {exit, out.str(), err.str()};
-  }
-  [[nodiscard]] Seen json_of(std::vector<std::string> arguments) const {
-    arguments.emplace_back("--json");
-    return type(std::move(arguments));
-  }
   void subscribe(const std::string& plan) const {
     ASSERT_EQ(type({"sync-plans", "--from", path("plans.toml")}).exit, 0);
     const Seen seen = type({"subscribe", "user", "1", plan, "--started-at", "2026-06-01"});
@@ -91,8 +54,6 @@ overage_markup = "12.5"
         type({"import", path("usage.csv"), "--provider", "trace", "--model", "fixed", "--history"});
     ASSERT_EQ(seen.exit, 0) << seen.err;
   }
-
-  std::string folder_;
 };
 
 TEST_F(BillingCommands, OveragesListsTheLines) {

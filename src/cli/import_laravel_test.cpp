@@ -1,58 +1,29 @@
 // `aimeter import laravel` against a store, as an operator who moves over types it.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include <boost/json.hpp>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
 
-#include "cli/console.h"
-#include "cli/run.h"
+#include "cli/typing_fixture.h"
 #include "drivers/laravel_reference_file.h"
 
 namespace aimeter::cli {
 namespace {
 
 using drivers::laravel::ReferenceFile;
+using fixture::Seen;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 namespace json = boost::json;
 
-struct Seen {
-  int exit = 0;
-  std::string out, err;
-  [[nodiscard]] json::value json() const {
-    boost::system::error_code bad;
-    const json::value value = json::parse(out, bad);
-    EXPECT_FALSE(bad) << out << err;
-    return value;
-  }
-};
-
-class ImportLaravel : public ::testing::Test {
+class ImportLaravel : public fixture::Typing {
  protected:
-  ImportLaravel() {
-    std::string name = ::testing::TempDir() + "aimeter-XXXXXX";
-    folder_ = mkdtemp(name.data());
-    std::ofstream(folder_ + "/aimeter.toml") << "[tenancy]\nresolver = \"header\"\n";
-  }
-  ~ImportLaravel() override {
-    std::error_code ignored;
-    std::filesystem::remove_all(folder_, ignored);
-  }
+  ImportLaravel() : Typing("[tenancy]\nresolver = \"header\"\n") {}
   [[nodiscard]] Seen type(std::vector<std::string> arguments) const {
-    for (const std::string& each :
-         {"--store=sqlite:" + folder_ + "/usage.db", "--config=" + folder_ + "/aimeter.toml",
-          std::string("--json")}) {
-      arguments.push_back(each);
-    }
-    std::istringstream in;
-    std::ostringstream out, err;
-    Console console({.in = &in, .out = &out, .err = &err});
-    const int exit = run(arguments, console);
-    return {exit, out.str(), err.str()};
+    return json_of(std::move(arguments));
   }
   [[nodiscard]] Seen import(std::vector<std::string> more = {}) const {
     std::vector<std::string> arguments = {"import", "laravel", file_.path(), "--tenant", "acme"};
@@ -93,7 +64,6 @@ class ImportLaravel : public ::testing::Test {
         mode + "', '2026-01-01 00:00:00', '{\"stripe_customer_id\":\"cus_1\"}')");
   }
 
-  std::string folder_;
   ReferenceFile file_;
 };
 
@@ -162,7 +132,7 @@ TEST_F(ImportLaravel, ContractsAreCarriedOnceAndHistoryCountsInThem) {
 }
 
 TEST_F(ImportLaravel, WhatWasUsedThereIsNeverChargedHereAndWhatIsUsedNowIs) {
-  std::ofstream(folder_ + "/aimeter.toml")
+  std::ofstream(path("aimeter.toml"))
       << "[tenancy]\nresolver = \"header\"\n[billing]\noverage_behavior = \"charge\"\n";
   file_.run(
       "INSERT INTO ai_plans(id, name, slug, monthly_token_limit, overage_price_per_1k_tokens)"
@@ -173,13 +143,12 @@ TEST_F(ImportLaravel, WhatWasUsedThereIsNeverChargedHereAndWhatIsUsedNowIs) {
   EXPECT_EQ(import().json().at("usages").at("added").as_int64(), 3);
   const std::vector<std::string> lines = {"overages", "--tenant", "acme"};
   EXPECT_THAT(type(lines).out, ::testing::Not(HasSubstr("\"tokens\"")));
-  std::ofstream(folder_ + "/more.csv") << "occurred_at,input_tokens,output_tokens\n"
-                                          "2026-02-03T00:00:00Z,40,0\n";
-  EXPECT_EQ(
-      type({"import", folder_ + "/more.csv", "--history", "--tenant", "acme", "--billable-type",
-            "user", "--billable", "5", "--provider", "openai", "--model", "gpt-4o"})
-          .exit,
-      0);
+  std::ofstream(path("more.csv")) << "occurred_at,input_tokens,output_tokens\n"
+                                     "2026-02-03T00:00:00Z,40,0\n";
+  EXPECT_EQ(type({"import", path("more.csv"), "--history", "--tenant", "acme", "--billable-type",
+                  "user", "--billable", "5", "--provider", "openai", "--model", "gpt-4o"})
+                .exit,
+            0);
   const std::string charged = type(lines).out;
   EXPECT_THAT(charged, AllOf(HasSubstr("\"tokens\":40,"), HasSubstr("\"cost\":\"0.04\"")));
   expect_clean();
@@ -319,7 +288,7 @@ TEST_F(ImportLaravel, ACellThatCannotBeReadStopsBeforeAnythingIsCarried) {
     EXPECT_EQ(seen.exit, 2);
     const std::string message(seen.json().at("error").at("message").as_string());
     EXPECT_THAT(message, AllOf(HasSubstr(row.place), HasSubstr(row.expected)));
-    EXPECT_FALSE(std::filesystem::exists(folder_ + "/usage.db"));
+    EXPECT_FALSE(std::filesystem::exists(path("usage.db")));
   }
 }
 
@@ -329,8 +298,8 @@ TEST_F(ImportLaravel, AnotherFileIsRefused) {
     EXPECT_EQ(seen.exit, 2) << path;
     return std::string(seen.json().at("error").at("message").as_string());
   };
-  EXPECT_THAT(refused(folder_ + "/none"), HasSubstr("a file that can be read"));
-  EXPECT_THAT(refused(folder_ + "/aimeter.toml"),
+  EXPECT_THAT(refused(path("none")), HasSubstr("a file that can be read"));
+  EXPECT_THAT(refused(path("aimeter.toml")),
               HasSubstr("a SQLite database of the package ajooda/laravel-ai-metering"));
   const ReferenceFile empty(ReferenceFile::Tables::none);
   EXPECT_THAT(refused(empty.path()), HasSubstr("none of its tables is there"));

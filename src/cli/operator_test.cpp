@@ -1,15 +1,13 @@
 // The commands that an operator types against a store, one after the other, as he would.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include <boost/json.hpp>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
 
-#include "cli/console.h"
-#include "cli/run.h"
+#include "cli/typing_fixture.h"
 #include "drivers/builtin.h"
 #include "store/store_fixture.h"
 #include "time/manual_clock.h"
@@ -17,48 +15,16 @@
 namespace aimeter::cli {
 namespace {
 
+using fixture::Seen;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-struct Seen {
-  int exit = 0;
-  std::string out, err;
-  [[nodiscard]] boost::json::value json() const {
-    boost::system::error_code bad;
-    const boost::json::value value = boost::json::parse(out, bad);
-    EXPECT_FALSE(bad) << out << err;
-    return value;
-  }
-};
-
-class Operator : public ::testing::Test {
+class Operator : public fixture::Typing {
  protected:
-  Operator() {
-    std::string name = ::testing::TempDir() + "aimeter-XXXXXX";
-    folder_ = mkdtemp(name.data());
-    write("aimeter.toml",
-          "[tenancy]\nresolver = \"header\"\n[providers.trace.models.fixed]\n"
-          "input_price_per_1k = \"0.0025\"\noutput_price_per_1k = \"0.010\"\n");
-  }
-  ~Operator() override {
-    std::error_code ignored;
-    std::filesystem::remove_all(folder_, ignored);
-  }
-  [[nodiscard]] std::string path(const std::string& name) const { return folder_ + "/" + name; }
-  void write(const std::string& name, const std::string& text) const {
-    std::ofstream(path(name), std::ios::binary) << text;
-  }
-  [[nodiscard]] Seen type(std::vector<std::string> arguments) const {
-    for (const std::string& each : {"--store=sqlite:" + path("usage.db"),
-                                    "--config=" + path("aimeter.toml"), std::string("--yes")}) {
-      arguments.push_back(each);
-    }
-    std::istringstream in;
-    std::ostringstream out, err;
-    Console console({.in = &in, .out = &out, .err = &err});
-    const int exit = run(arguments, console);
-    return {exit, out.str(), err.str()};
-  }
+  Operator()
+      : Typing(
+            "[tenancy]\nresolver = \"header\"\n[providers.trace.models.fixed]\n"
+            "input_price_per_1k = \"0.0025\"\noutput_price_per_1k = \"0.010\"\n") {}
   [[nodiscard]] Seen import(const std::string& csv, std::vector<std::string> more = {}) const {
     write("usage.csv", csv);
     std::vector<std::string> arguments = {"import",  path("usage.csv"), "--provider", "trace",
@@ -66,8 +32,6 @@ class Operator : public ::testing::Test {
     arguments.insert(arguments.end(), more.begin(), more.end());
     return type(arguments);
   }
-
-  std::string folder_;
 };
 
 const std::string kRows =

@@ -1,54 +1,26 @@
 // aimeter wallet, as an operator types it.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include <boost/json.hpp>
 #include <filesystem>
 #include <sstream>
 
-#include "cli/console.h"
-#include "cli/run.h"
+#include "cli/typing_fixture.h"
 
 namespace aimeter::cli {
 namespace {
 
+using fixture::Seen;
 using ::testing::HasSubstr;
 
-struct Seen {
-  int exit = 0;
-  std::string out, err;
-  [[nodiscard]] boost::json::value json() const {
-    boost::system::error_code bad;
-    const boost::json::value value = boost::json::parse(out, bad);
-    EXPECT_FALSE(bad) << out << err;
-    return value;
-  }
-};
-
-class WalletCommand : public ::testing::Test {
+class WalletCommand : public fixture::Typing {
  protected:
-  WalletCommand() {
-    std::string name = ::testing::TempDir() + "aimeter-XXXXXX";
-    folder_ = mkdtemp(name.data());
-  }
-  ~WalletCommand() override {
-    std::error_code ignored;
-    std::filesystem::remove_all(folder_, ignored);
-  }
+  WalletCommand() : Typing("") {}
   [[nodiscard]] Seen type(std::vector<std::string> arguments) const {
     arguments.insert(arguments.begin(), "wallet");
-    for (const std::string& each :
-         {"--store=sqlite:" + folder_ + "/usage.db", std::string("--json"), std::string("--yes")}) {
-      arguments.push_back(each);
-    }
-    std::istringstream in;
-    std::ostringstream out, err;
-    Console console({.in = &in, .out = &out, .err = &err});
-    const int exit = run(arguments, console);
-    return {exit, out.str(), err.str()};
+    return json_of(std::move(arguments));
   }
-  std::string folder_;
 };
 
 TEST_F(WalletCommand, CreditsComeGoAndComeBack) {
