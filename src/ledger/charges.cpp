@@ -1,7 +1,5 @@
 #include "ledger/charges.h"
 
-#include "store/elsewhere.h"
-
 namespace aimeter::ledger {
 namespace {
 

@@ -6,7 +6,6 @@
 #include "meter/content.h"
 #include "meter/core.h"
 #include "meter/meta.h"
-#include "store/elsewhere.h"
 #include "store/record.h"
 
 namespace aimeter::meter {

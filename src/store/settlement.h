@@ -84,6 +84,8 @@ enum Flag : std::uint32_t {
   kCostFromConfiguration = 1U << 10,
   kUsageManual = 1U << 11,
   kDetach = 1U << 12,  // no usage row: moves `held` from the lease to a row of ai_holds
+  // Paid for before it came here: counts in limits, takes no credits, is never overage.
+  kBilledElsewhere = 1U << 13,
 };
 
 struct KeyRef {

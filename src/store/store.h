@@ -96,7 +96,8 @@ struct LeaseGrant {
   bool recalled = false;         // others were asked to give back
   bool stale_catalogue = false;  // nothing granted: reload the account
 };
-struct HeldReport {  // of a recalled budget: what running calls hold of it
+// Of a recalled budget: what running calls hold of it; believed until that engine's next heartbeat.
+struct HeldReport {
   BudgetKey key = {};
   Amount held = 0;
 };
