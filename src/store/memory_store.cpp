@@ -273,7 +273,9 @@ class MemoryStore final : public Store {
       const auto at = plans::due_at(owned.value);
       if (at && *at <= now) all.emplace_back(owned.account, owned.value);
     }
-    std::ranges::stable_sort(all, {}, [](const auto& one) { return *plans::due_at(one.second); });
+    std::ranges::sort(all, {}, [](const auto& one) {
+      return std::pair(*plans::due_at(one.second), one.second.id);
+    });
     all.resize(std::min(all.size(), limit));
     return all;
   }
