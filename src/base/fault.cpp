@@ -1,6 +1,6 @@
 #include "base/fault.h"
 
-#if defined(AIMETER_FAULTS)
+#if defined(AIMETER_FAULTS) || defined(AIMETER_FAULT_POINTS)
 
 #include <unistd.h>
 

@@ -4,12 +4,13 @@
 // Thread safety: any thread.
 // Ownership:     none.
 //
-// Fault points of the test build (AIMETER_FAULTS): the process dies at a named place as it would by
-// `kill -9`. AIMETER_FAULT=name kills at the first pass of that point, AIMETER_FAULT=name:3 at the
-// third. In other builds a point is nothing at all.
+// Fault points of the test build: the process dies at a named place as it would by `kill -9`.
+// AIMETER_FAULT=name kills at the first pass of that point, AIMETER_FAULT=name:3 at the third. In
+// other builds a point is nothing at all. AIMETER_FAULTS, which changes types, is for whole builds;
+// AIMETER_FAULT_POINTS compiles nothing but the points in, into single files.
 #pragma once
 
-#if defined(AIMETER_FAULTS)
+#if defined(AIMETER_FAULTS) || defined(AIMETER_FAULT_POINTS)
 
 #include <string_view>
 

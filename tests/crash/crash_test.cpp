@@ -2,7 +2,7 @@
 // delivered", is started again and goes on. Afterwards `verify` is clean, every acknowledged call
 // is there exactly once, every acknowledged plan too, and a hold that never ended is listed with
 // what it held. The fault points are compiled into this program alone: `crash_test --work DSN` is
-// the program that dies.
+// the program that dies; `crash_test --aimeter WORDS` is the command line with the points in it.
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -15,6 +15,7 @@
 #include <set>
 
 #include "aimeter/aimeter.h"
+#include "cli/run.h"
 #include "drivers/builtin.h"
 #include "ledger/recovery.h"
 #include "store/settlement.h"
@@ -276,6 +277,9 @@ int main(int argc, char** argv) {
     const aimeter::Status done = aimeter::crash::work(argv[2]);
     if (!done) std::cerr << done.error().message << "\n";
     return done ? 0 : 1;
+  }
+  if (argc > 1 && std::strcmp(argv[1], "--aimeter") == 0) {
+    return aimeter::cli::run(argc - 1, argv + 1);
   }
   testing::InitGoogleMock(&argc, argv);
   return RUN_ALL_TESTS();
