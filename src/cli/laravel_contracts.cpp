@@ -110,7 +110,7 @@ Status LaravelCarrier::close_plans(store::Store& store, const std::vector<Plan>&
 }
 
 Status LaravelCarrier::put_overrides(store::Store& store, const Contracts& contracts) {
-  AIMETER_TRY(const auto known, store.overrides(tenant()));
+  AIMETER_TRY(auto known, store.overrides(tenant()));
   for (const Contracts::Override& one : contracts.overrides) {
     ++report_.overrides.seen;
     contracted_.insert(one.limits.billable);
@@ -122,6 +122,7 @@ Status LaravelCarrier::put_overrides(store::Store& store, const Contracts& contr
       continue;
     }
     ++report_.overrides.added;
+    known.emplace_back(Account{tenant(), one.limits.billable}, one.limits);
     if (dry()) continue;
     AIMETER_CHECK_OK(store.change({store::PutOverride{tenant(), one.limits}, "import"}));
   }
