@@ -18,18 +18,32 @@ constexpr std::int64_t kTokenLimit = 1'000'000'000'000;  // never reached: lease
 constexpr std::int64_t kCostLimit_nanos = 1'000'000'000'000'000;  // 1,000,000 usd
 constexpr double kBehindMax_s = 2;
 
-Status subscribe_accounts(const Engine& engine) {
+Plan plan_for(Pays pays) {
+  Plan plan{.name = "bench",
+            .slug = "bench",
+            .monthly_token_limit = Tokens{kTokenLimit},
+            .monthly_cost_limit = Money{kCostLimit_nanos}};
+  if (pays != Pays::charge) return plan;
+  plan.monthly_token_limit = Tokens{kAllowance_tokens};
+  plan.overage_price_per_1k_tokens = Money{1'000 * kOverage_nanos_per_token};
+  plan.overage_behavior = OverageBehavior::charge;
+  return plan;
+}
+
+Status subscribe_accounts(const Engine& engine, Pays pays) {
   AIMETER_TRY(const std::vector<Plan> plans, engine.admin().plans());
   if (!plans.empty()) return {};
-  AIMETER_TRY(const Plan plan,
-              engine.admin().create_plan({.name = "bench",
-                                          .slug = "bench",
-                                          .monthly_token_limit = Tokens{kTokenLimit},
-                                          .monthly_cost_limit = Money{kCostLimit_nanos}}));
+  AIMETER_TRY(const Plan plan, engine.admin().create_plan(plan_for(pays)));
+  const bool credits = pays == Pays::credits;
   for (std::size_t i = 0; i < kAccounts; ++i) {
-    const std::string& tenant = account_name(i);
-    AIMETER_CHECK_OK(engine.tenant(tenant).subscribe(
-        {.billable = {"tenant", tenant}, .plan = plan.slug, .started_at = system_clock().now()}));
+    const TenantView tenant = engine.tenant(account_name(i));
+    const Billable who{"tenant", account_name(i)};
+    AIMETER_CHECK_OK(
+        tenant.subscribe({.billable = who,
+                          .plan = plan.slug,
+                          .billing_mode = credits ? BillingMode::credits : BillingMode::plan,
+                          .started_at = system_clock().now()}));
+    if (credits) AIMETER_CHECK_OK(tenant.wallet(who).add_credits(Money{kDeposit_nanos}));
   }
   return {};
 }
@@ -90,7 +104,7 @@ Result<LoadResult> run_engine(const std::string& file, const LoadPlan& plan) {
   OpenOptions options;
   options.ports.files = &files;
   AIMETER_TRY(const Engine engine, open("sqlite:" + file, std::move(options)));
-  AIMETER_CHECK_OK(subscribe_accounts(engine));
+  AIMETER_CHECK_OK(subscribe_accounts(engine, plan.pays));
   AIMETER_CHECK_OK(warm_up(engine));
   return run_callers(engine, files, plan);
 }

@@ -17,11 +17,19 @@
 
 namespace aimeter::bench {
 
+// How the accounts pay. plan: two leased limits that are never reached. charge: the tokens are used
+// up by the first call, each further one is overage. credits: a wallet beside the limits.
+enum class Pays : std::uint8_t { plan, charge, credits };
+constexpr std::int64_t kAllowance_tokens = 500;             // under charge; a call has 940
+constexpr std::int64_t kOverage_nanos_per_token = 2'000;    // under charge
+constexpr std::int64_t kDeposit_nanos = 1'000'000'000'000;  // under credits: 1,000 usd an account
+
 struct LoadPlan {
   std::string name = {};  // of the scenario, for remarks
   Callers callers = Callers::threads;
   int count = 1;
   Keys keys = Keys::none;
+  Pays pays = Pays::plan;
   double seconds = seconds_to_run();
 };
 

@@ -225,11 +225,15 @@ Result<double> raw_rows_per_second(const RawRun& run) {
   return static_cast<double>(rows) / watch.seconds();
 }
 
-Result<std::int64_t> count_rows(const std::string& file) {
+Result<std::int64_t> number_in(const std::string& file, const std::string& query) {
   AIMETER_TRY(const Database database, open_database(file));
-  AIMETER_TRY(const Statement count, prepare(database.get(), "SELECT count(*) FROM ai_usages"));
-  if (sqlite3_step(count.get()) != SQLITE_ROW) return failure(database.get());
-  return sqlite3_column_int64(count.get(), 0);
+  AIMETER_TRY(const Statement read, prepare(database.get(), query));
+  if (sqlite3_step(read.get()) != SQLITE_ROW) return failure(database.get());
+  return sqlite3_column_int64(read.get(), 0);
+}
+
+Result<std::int64_t> count_rows(const std::string& file) {
+  return number_in(file, "SELECT count(*) FROM ai_usages");
 }
 
 }  // namespace aimeter::bench

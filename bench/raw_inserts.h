@@ -25,6 +25,8 @@ struct RawRun {
 };
 [[nodiscard]] Result<double> raw_rows_per_second(const RawRun& run);
 
+// What one query of a database of ours says, in the first column of its first row.
+[[nodiscard]] Result<std::int64_t> number_in(const std::string& file, const std::string& query);
 // Rows of ai_usages in a database of ours.
 [[nodiscard]] Result<std::int64_t> count_rows(const std::string& file);
 

@@ -80,6 +80,8 @@ void say(const std::string& line);
 [[nodiscard]] Result<Figure> durable_256c_keys();
 [[nodiscard]] Result<Figure> durable_256c();
 [[nodiscard]] Result<Figure> durable_1();
+[[nodiscard]] Result<Figure> credits_cost();
+[[nodiscard]] Result<Figure> charge_cost();
 [[nodiscard]] Result<Figure> keep_up();
 [[nodiscard]] Result<Figure> growth_5m();
 [[nodiscard]] Result<Figure> limit_1m();

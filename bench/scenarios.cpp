@@ -56,6 +56,8 @@ const std::vector<Scenario>& scenarios() {
       {"durable_256c_keys", durable_256c_keys, {{"ratio", at_least, 3}, {"cpu_us", at_most, 12}}},
       {"durable_256c", durable_256c, {{"ratio", at_least, 2}, {"cpu_us", at_most, 12}}},
       {"durable_1", durable_1, {{"ratio", at_least, 0.9}}},
+      {"credits_cost", credits_cost, {{"ratio", at_most, 1.5}}},
+      {"charge_cost", charge_cost, {{"ratio", at_most, 1.5}}},
       {"keep_up", keep_up, {{"behind_s", at_most, 2}, {"memory_growth", at_most, 1.1}}},
       {"growth_5m",
        growth_5m,

@@ -46,7 +46,7 @@ std::set<std::string> first_column(const std::string& path) {
 
 TEST(BenchNames, EveryScenarioStandsInItsReadmeAndOnThePageOfFigures) {
   const std::set<std::string> names = scenarios();
-  EXPECT_EQ(names.size(), 13U);
+  EXPECT_EQ(names.size(), 15U);
   EXPECT_TRUE(names.contains("durable_64t_keys"));
   EXPECT_EQ(first_column("bench/README.md"), names);
   EXPECT_EQ(first_column("docs/internals/performance.md"), names);
