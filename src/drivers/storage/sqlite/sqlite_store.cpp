@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/files.h"
 #include "drivers/storage/sqlite/migrations.h"
 
@@ -30,9 +32,21 @@ bool has_bytes(base::Files& files, const std::string& path) {
   return file && (*file)->size().value_or(0) > 0;
 }
 
+// Whether a connection may have the file open. By the folder's names: no look may open the file or
+// its index, since closing either ends all locks of this process on it.
+// Source: https://www.sqlite.org/howtocorrupt.html section 2.2, read 2026-11-30.
+bool may_be_open(base::Files& files, const std::string& path) {
+  const auto names = files.list(folder_of(path));
+  const auto slash = path.rfind('/');
+  const std::string index = (slash == std::string::npos ? path : path.substr(slash + 1)) + "-shm";
+  return names && std::ranges::find(*names, index) != names->end();
+}
+
 // What SQLite would only meet later: no database at all, or one that was cut. With a log or a
-// journal beside it SQLite decides: the power may have gone while the file was begun.
+// journal beside it, or while it is open, SQLite decides: the power may have gone while the file
+// was begun.
 Status check_file(base::Files& files, const std::string& path) {
+  if (may_be_open(files, path)) return {};
   const auto file = files.open(path, base::OpenMode::read);
   if (!file && file.error().code == Code::not_found) return {};
   if (!file) return fail(Code::unavailable, file.error().message);

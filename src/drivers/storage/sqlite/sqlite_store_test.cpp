@@ -1,5 +1,7 @@
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <fstream>
@@ -161,6 +163,35 @@ TEST_F(SqliteStoreTest, SaysThatAFileWasCutOff) {
   const auto size = std::filesystem::file_size(path_);
   std::filesystem::resize_file(path_, size - 4'096);
   expect_refused(Code::corrupt, "cut off");
+}
+
+// As another process sees it: a child has none of its parent's record locks.
+bool is_locked(const std::string& path) {
+  // Source: https://www.sqlite.org/lockingv3.html section 3: 510 bytes behind byte 2^30 + 1.
+  struct flock shared{
+      .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = (1L << 30) + 2, .l_len = 510};
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const int file = ::open(path.c_str(), O_RDWR | O_CLOEXEC);
+    const bool asked = file >= 0 && ::fcntl(file, F_GETLK, &shared) == 0;
+    ::_exit(asked && shared.l_type != F_UNLCK ? 1 : 0);
+  }
+  int status = 0;
+  EXPECT_EQ(::waitpid(child, &status, 0), child);
+  return WIFEXITED(status) && WEXITSTATUS(status) == 1;
+}
+
+// Without its lock another process may take itself for the last user of the file, and remove the
+// log of this one.
+TEST_F(SqliteStoreTest, ASecondStoreOfOneProcessLeavesTheFirstItsLocks) {
+  const auto first = opened();
+  ASSERT_TRUE(is_locked(path_));
+  {
+    const auto second = opened();
+    EXPECT_TRUE(is_locked(path_)) << "a second store has opened";
+  }
+  // What SQLite itself closes last goes when the last connection does.
+  EXPECT_TRUE(is_locked(path_)) << "the second store has closed";
 }
 
 TEST_F(SqliteStoreTest, RefusesPathsThatAreNoFileOfItsOwn) {
