@@ -15,6 +15,7 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <boost/asio/associated_executor.hpp>
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/awaitable.hpp>
@@ -22,6 +23,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/http/message.hpp>
 #include <exception>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -74,42 +76,64 @@ inline std::optional<std::string> cookie_value(std::string_view cookies, std::st
   return std::nullopt;
 }
 
-// Resumes the coroutine on its own executor, whatever thread the engine answers on.
-// Closures have names here because of g++ 12, as above.
-template <class T, class Start>
+// What the engine answers to a coroutine: filled on any thread. Kept by the engine's callback, so
+// that a callback which is dropped lets the coroutine go; the coroutine only looks at it.
+template <class T>
+struct Answer {
+  enum State : int { kOpen, kAwaited, kThere };
+  std::optional<T> value = {};
+  std::atomic<int> state{kOpen};
+  std::move_only_function<void()> resume = {};  // set before kAwaited
+};
+
+enum class GoOn { at_once, posted };
+
+// Resumes the coroutine on its own executor, whatever thread the engine answers on. `at_once`: not
+// even suspended when the engine answers before `start` returns; a loop of calls must post once a
+// round, or nothing else runs on its executor. Closures have names here because of g++ 12, as
+// above.
+template <class T, GoOn kGoOn, class Start>
 boost::asio::awaitable<T> awaited(Start start) {
-  auto value = std::make_shared<std::optional<T>>();
-  auto begin = std::make_shared<Start>(std::move(start));
-  auto initiate = [value, begin](auto handler) {
+  auto answer = std::make_shared<Answer<T>>();
+  start([answer](T result) {
+    answer->value.emplace(std::move(result));
+    if (answer->state.exchange(Answer<T>::kThere) == Answer<T>::kAwaited) answer->resume();
+  });
+  const bool there = answer->state.load() == Answer<T>::kThere;
+  if (there && kGoOn == GoOn::at_once) co_return std::move(*answer->value);
+  const std::weak_ptr<Answer<T>> seen = answer;
+  auto initiate = [&answer, there](auto handler) {
     auto resume = std::make_shared<decltype(handler)>(std::move(handler));
     auto executor = boost::asio::get_associated_executor(*resume);
     auto work = boost::asio::prefer(executor, boost::asio::execution::outstanding_work.tracked);
-    (*begin)([value, resume, work](T result) mutable {
-      value->emplace(std::move(result));
-      boost::asio::post(work, [resume]() mutable { std::move (*resume)(); });
-    });
+    if (there) return boost::asio::post(work, [resume] { std::move (*resume)(); });
+    const auto pending = std::exchange(answer, nullptr);  // or the two would keep each other
+    pending->resume = [seen = std::weak_ptr<Answer<T>>(pending), resume, work] {
+      // What is resumed reads the answer.
+      boost::asio::post(work, [kept = seen.lock(), resume] { std::move (*resume)(); });
+    };
+    int open = Answer<T>::kOpen;
+    if (!pending->state.compare_exchange_strong(open, Answer<T>::kAwaited)) pending->resume();
   };
   co_await boost::asio::async_initiate<const boost::asio::use_awaitable_t<>, void()>(
       initiate, boost::asio::use_awaitable);
-  co_return std::move(**value);
+  co_return std::move(*seen.lock()->value);
 }
 
 }  // namespace detail
 
 template <bool Manual>
 boost::asio::awaitable<Result<Hold>> async_hold(BasicMeter<Manual> meter) {
-  auto start = [kept = std::make_shared<BasicMeter<Manual>>(std::move(meter))](HoldDone done) {
-    std::move(*kept).hold(std::move(done));
-  };
-  co_return co_await detail::awaited<Result<Hold>>(start);
+  return detail::awaited<Result<Hold>, detail::GoOn::at_once>(
+      [kept = std::move(meter)](HoldDone done) mutable { std::move(kept).hold(std::move(done)); });
 }
 
 // `hold` lives in the caller's frame until the settlement is done.
 inline boost::asio::awaitable<Result<Settled>> async_settle(Hold& hold, Answered answered) {
-  auto start = [&hold, kept = std::make_shared<Answered>(std::move(answered))](SettleDone done) {
-    hold.settle_answer(std::move(*kept), std::move(done));
-  };
-  co_return co_await detail::awaited<Result<Settled>>(start);
+  return detail::awaited<Result<Settled>, detail::GoOn::posted>(
+      [&hold, kept = std::move(answered)](SettleDone done) mutable {
+        hold.settle_answer(std::move(kept), std::move(done));
+      });
 }
 
 template <class T>
@@ -149,34 +173,34 @@ struct CallForm<boost::asio::awaitable<T>> {
     co_return co_await answered(*std::move(hold), *std::move(answer));
   }
 
+  // Plain functions up to the settlement, which alone needs a frame.
   static boost::asio::awaitable<Result<Reply<Response>>> answered(Hold hold, Kept answer) {
     if constexpr (std::is_void_v<T>) {
-      Answered nothing;
-      co_return co_await settled(hold, std::move(nothing), answer);
+      return settled(std::move(hold), Answered(), answer);
     } else if constexpr (Wrapped::is_expected) {
-      if (!answer) {
-        Error error = detail::provider_error(answer.error());
-        hold.release(error.message);
-        co_return std::unexpected(std::move(error));
-      }
-      co_return co_await metered(hold, *std::move(answer));
+      if (answer) return metered(std::move(hold), *std::move(answer));
+      Error error = detail::provider_error(answer.error());
+      hold.release(error.message);
+      return refused(std::move(error));
     } else {
-      co_return co_await metered(hold, std::move(answer));
+      return metered(std::move(hold), std::move(answer));
     }
   }
 
   template <class A>
-  static boost::asio::awaitable<Result<Reply<Response>>> metered(Hold& hold, A answer) {
+  static boost::asio::awaitable<Result<Reply<Response>>> metered(Hold hold, A answer) {
     Result<Answered> read = detail::read_answer(hold, answer);
-    if (!read) {
-      hold.release(read.error().message);
-      co_return std::unexpected(std::move(read).error());
-    }
-    co_return co_await settled(hold, *std::move(read), std::move(answer));
+    if (read) return settled(std::move(hold), *std::move(read), std::move(answer));
+    hold.release(read.error().message);
+    return refused(std::move(read).error());
+  }
+
+  static boost::asio::awaitable<Result<Reply<Response>>> refused(Error error) {
+    co_return std::unexpected(std::move(error));
   }
 
   template <class A>
-  static boost::asio::awaitable<Result<Reply<Response>>> settled(Hold& hold, Answered read,
+  static boost::asio::awaitable<Result<Reply<Response>>> settled(Hold hold, Answered read,
                                                                  A answer) {
     Result<Settled> result = co_await async_settle(hold, std::move(read));
     if (!result) co_return std::unexpected(std::move(result).error());

@@ -72,9 +72,9 @@ void RunningCall::settle(Answered answered, SettleDone done) {
       std::move(held_), std::move(settlement),
       [self = shared_from_this(), outcome = std::move(outcome),
        done = std::move(done)](Result<ledger::SettleOutcome> written) mutable {
-        const Settled settled = self->conclude(*outcome, std::move(written));
+        Settled settled = self->conclude(*outcome, std::move(written));
         self->finish(settled);
-        done(settled);
+        done(std::move(settled));
       });
 }
 
