@@ -26,6 +26,10 @@ class AIMETER_THREAD_ANNOTATION(capability("mutex")) Mutex {
  public:
   void lock() AIMETER_THREAD_ANNOTATION(acquire_capability()) { mutex_.lock(); }
   void unlock() AIMETER_THREAD_ANNOTATION(release_capability()) { mutex_.unlock(); }
+  // True: it is ours now, as after lock().
+  bool try_lock() AIMETER_THREAD_ANNOTATION(try_acquire_capability(true)) {
+    return mutex_.try_lock();
+  }
 
  private:
   std::mutex mutex_;

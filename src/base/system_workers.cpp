@@ -88,11 +88,17 @@ class SystemWorkers final : public Workers {
     slot->wake();
     const Lock joining(slot->joining);  // two may stop the same worker
     if (slot->thread.joinable()) slot->thread.join();
+    const Lock helped(slot->stepping);
     const Lock lock(mutex_);
     slots_.erase(&worker);
   }
 
   bool wait(Gate& gate, std::uint64_t at_least, Wait longest) override {
+    return gate.block(at_least, longest);
+  }
+
+  bool wake_and_wait(Worker& worker, Gate& gate, std::uint64_t at_least, Wait longest) override {
+    if (const std::shared_ptr<Slot> slot = find(worker); slot && !slot->help(worker)) slot->wake();
     return gate.block(at_least, longest);
   }
 
@@ -104,15 +110,27 @@ class SystemWorkers final : public Workers {
     Mutex joining;
     std::atomic<bool> stopping{false};
     std::atomic<std::uint32_t> woken{0};
+    Mutex stepping;  // over a step, or the help of a waiter
 
     void wake() {
       if (woken.exchange(1) == 0) futex_wake_all(woken, kEveryClass);
+    }
+    bool step(Worker& worker) {
+      const Lock lock(stepping);
+      return worker.step();
+    }
+    // False: it steps just now, or there is more to do.
+    bool help(Worker& worker) {
+      if (!stepping.try_lock()) return false;
+      const bool done = !stopping.load() && worker.help();
+      stepping.unlock();
+      return done;
     }
     void run(Worker& worker, Wait idle_max) {
       while (true) {
         woken.store(0);  // before the look at `stopping`: stop() sets it, then wakes
         if (stopping.load()) return;
-        if (worker.step()) continue;
+        if (step(worker)) continue;
         futex_wait(woken, 0, kEveryClass, deadline_after(idle_max));
       }
     }

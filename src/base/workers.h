@@ -23,6 +23,9 @@ class Worker {
  public:
   virtual ~Worker() = default;
   virtual bool step() = 0;  // one round of work; true: there is more, call again at once
+  // As much of a round as a waiter may do for itself, on the waiter's thread: nothing that runs
+  // foreign code. Never beside step(). True: nothing is left; false: its own thread must step.
+  virtual bool help() { return false; }
 };
 
 // A number that only grows. Waiters wait for it to reach theirs. Built for many waiters and few
@@ -54,6 +57,12 @@ class Workers {
   virtual void stop(Worker& worker) = 0;
   // True when the gate has passed `at_least`, false when `longest` went by first.
   virtual bool wait(Gate& gate, std::uint64_t at_least, Wait longest) = 0;
+  // The same for one who would wake() `worker` first. Where that sleeps, its work may be done on
+  // this thread: two threads less to wake.
+  virtual bool wake_and_wait(Worker& worker, Gate& gate, std::uint64_t at_least, Wait longest) {
+    wake(worker);
+    return wait(gate, at_least, longest);
+  }
 };
 
 [[nodiscard]] std::unique_ptr<Workers> make_system_workers();

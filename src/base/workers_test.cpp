@@ -104,6 +104,70 @@ TEST(SystemWorkers, AWakeIsNeverLost) {
   workers->stop(worker);
 }
 
+// A worker whose waiters do its work: `at` goes up to what was asked, and no two do it at once.
+class Helped final : public Worker {
+ public:
+  bool step() override {
+    work();
+    return false;
+  }
+  bool help() override {
+    helped.fetch_add(1);
+    helper = std::this_thread::get_id();
+    if (leaves_more) return false;
+    work();
+    return true;
+  }
+  void work() {
+    EXPECT_EQ(at_work.fetch_add(1), 0) << "beside another round";
+    std::this_thread::yield();  // let the others try
+    done.advance(asked.passed());
+    at_work.fetch_sub(1);
+  }
+  Gate asked, done;
+  std::atomic<int> at_work{0}, helped{0};
+  std::thread::id helper = {};
+  bool leaves_more = false;
+};
+
+TEST(SystemWorkers, AWaiterDoesTheWorkOfOneThatSleeps) {
+  const auto workers = make_system_workers();
+  Helped worker;
+  workers->start("sleeper", worker, std::chrono::hours(1));
+  for (std::uint64_t i = 1; worker.helped == 0 && i < 1'000; ++i) {  // it may still be starting
+    worker.asked.advance(i);
+    ASSERT_TRUE(workers->wake_and_wait(worker, worker.done, i, kLong));
+  }
+  EXPECT_EQ(worker.helper, std::this_thread::get_id());
+  worker.leaves_more = true;
+  worker.asked.advance(2'000);
+  ASSERT_TRUE(workers->wake_and_wait(worker, worker.done, 2'000, kLong))
+      << "its own thread does it";
+  workers->stop(worker);
+  EXPECT_FALSE(workers->wake_and_wait(worker, worker.done, 2'001, Wait(0))) << "it was stopped";
+}
+
+TEST(SystemWorkers, WaitersAndTheWorkerTakeTurns) {
+  const auto workers = make_system_workers();
+  Helped worker;
+  workers->start("helped", worker, Wait(1));
+  constexpr std::uint64_t kEach = 500;
+  std::atomic<std::uint64_t> next{0};
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&] {
+      for (std::uint64_t i = 0; i < kEach; ++i) {
+        const std::uint64_t mine = next.fetch_add(1) + 1;
+        worker.asked.advance(mine);
+        EXPECT_TRUE(workers->wake_and_wait(worker, worker.done, mine, kLong));
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  workers->stop(worker);
+  EXPECT_EQ(worker.done.passed(), 4 * kEach);
+}
+
 TEST(SystemWorkers, AfterStopNoStepRuns) {
   const auto workers = make_system_workers();
   std::atomic<int> steps{0};

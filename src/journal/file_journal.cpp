@@ -106,8 +106,7 @@ Result<Appended> FileJournal::append(FrameType type, std::string payload,
     }
     write_frame(slot.to, slot.head, payload);
     slot.group->copied();
-    if (slot.wake && wake_) wake_();
-    return Appended{slot.head.number, slot.head.seq};
+    return Appended{slot.head.number, slot.head.seq, slot.wake};
   }
 }
 
@@ -203,6 +202,13 @@ bool FileJournal::run_once() {
   end_round(*group);
   prepare_spare();
   return true;
+}
+
+bool FileJournal::rests() {
+  const base::Lock lock(mutex_);
+  idle_ = failed_.has_value() ||
+          (!active_->to_sync && !active_->closing && buffered_ < kUnawaitedBytesMax);
+  return idle_;
 }
 
 Group* FileJournal::begin_round() {

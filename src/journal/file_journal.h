@@ -35,10 +35,10 @@ class FileJournal final : public Journal {
   Result<Appended> append(FrameType type, std::string payload, std::size_t reserved_bytes,
                           const UnderLock& under_lock) override;
   bool run_once() override;
+  bool rests() override;
   base::Gate& written() override { return written_; }
   std::uint64_t last_written() const override { return last_written_.load(); }
   std::optional<Error> failed() const override;
-  void set_wake(std::function<void()> wake) override { wake_ = std::move(wake); }
   Status read(std::uint64_t from_frame, const std::function<bool(const Frame&)>& visit) override;
   Result<int> drop_segments(std::uint64_t applied_seq) override;
   Status close() override;
@@ -88,11 +88,10 @@ class FileJournal final : public Journal {
   base::Files& files_;
   Options options_;
   std::unique_ptr<base::FileLock> lock_;
-  std::function<void()> wake_;
   base::Gate written_;
   std::atomic<std::uint64_t> last_written_{0};
 
-  // Of the writer's thread alone.
+  // Of who does a round.
   std::uint64_t writing_segment_ = 0;
   std::shared_ptr<base::File> writing_file_;
 

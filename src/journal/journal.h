@@ -3,8 +3,8 @@
 // Errors:        unavailable (no room, lock taken, failed before: nothing was appended),
 //                invalid_argument (a frame larger than a segment), corrupt (damage, naming file and
 //                offset), in_doubt (failed(): appended, perhaps not on the disk).
-// Thread safety: append, reserve, unreserve, failed: any thread. run_once: the writer's thread
-//                alone. read, drop_segments: one thread, beside the others. close: when no one else
+// Thread safety: append, reserve, unreserve, failed: any thread. run_once, rests: one thread at a
+//                time. read, drop_segments: one thread, beside the others. close: when no one else
 //                calls.
 // Ownership:     borrows Files; owns the segment files, the Gate and the folder's lock.
 //
@@ -64,6 +64,8 @@ struct Frame {
 struct Appended {
   std::uint64_t frame = 0;
   std::uint64_t seq = 0;  // 0 for frames that are not numbered
+  // The writer found nothing to do and may sleep: who is told so wakes it, or does its round.
+  bool wake = false;
 };
 
 class Journal {
@@ -82,8 +84,8 @@ class Journal {
   // `under_lock(appended)` runs before any later frame gets its number; it may be empty, and must
   // not call the journal. Errors: unavailable, invalid_argument (nothing appended, the reservation
   // stands).
-  // begin and release frames do not wake the writer: they ride with the next group or its next idle
-  // round, and a round of them alone is written but not synced.
+  // begin and release frames ask nobody to wake the writer: they ride with the next group or its
+  // next idle round, and a round of them alone is written but not synced.
   using UnderLock = std::function<void(const Appended&)>;
   [[nodiscard]] virtual Result<Appended> append(FrameType type, std::string payload,
                                                 std::size_t reserved_bytes,
@@ -94,13 +96,12 @@ class Journal {
   // sync is final: failed() says so, nothing is appended after it, and the gate advances to the
   // largest number so that nobody hangs; whoever waited looks at last_written(), then at failed().
   virtual bool run_once() = 0;
+  // True when nothing that was appended is waited for: then the next append that is says `wake`.
+  virtual bool rests() = 0;
   [[nodiscard]] virtual base::Gate& written() = 0;  // frame numbers
   // The newest frame that is written (and synced, if sync): what written() says until it fails.
   [[nodiscard]] virtual std::uint64_t last_written() const = 0;
   [[nodiscard]] virtual std::optional<Error> failed() const = 0;  // in_doubt
-  // Called by append, on its thread, when the writer found nothing to do and may sleep. Set before
-  // the first append.
-  virtual void set_wake(std::function<void()> wake) = 0;
 
   // Reads frames from `from_frame` on that are written, from the files. Stops when `visit` returns
   // false. Errors: not_found (dropped before), corrupt, unavailable.

@@ -53,6 +53,7 @@ Result<EngineLedger::Numbered> EngineLedger::put_numbered(Frame frame) {
     AIMETER_TRY(const journal::Appended appended,
                 journal_->append(frame.type, store::encode(frame.settlement), frame.reserved,
                                  [&](const journal::Appended& at) { push(at.seq, at.frame); }));
+    if (appended.wake) deps_.workers.wake(writer_);
     const bool by_store = options_.durability == Durability::store;
     numbered.ticket = by_store ? appended.seq : appended.frame;
   }

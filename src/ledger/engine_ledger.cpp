@@ -130,7 +130,6 @@ Result<budget::Held> EngineLedger::begin(budget::Held held, const HoldAsk& ask) 
                      .model = ask.expected.model,
                      .feature = ask.names.feature,
                      .estimate_source = ask.estimate_source};
-  store::Settlement largest = ask.expected;
   for (const budget::SettledPart& part : book_.parts_of(held)) {
     begin.budgets.push_back({.key = *part.key,
                              .held = part.held,
@@ -138,8 +137,7 @@ Result<budget::Held> EngineLedger::begin(budget::Held held, const HoldAsk& ask) 
                              .blocking = part.blocking,
                              .shadow = part.shadow});
   }
-  largest.budgets = begin.budgets;
-  const std::size_t bytes = store::encoded_bytes_max(largest);
+  const std::size_t bytes = store::encoded_bytes_max(ask.expected, begin.budgets);
   if (Status reserved = journal_->reserve(bytes); !reserved) {
     book_.release(held);
     return std::unexpected(std::move(reserved).error());
@@ -153,6 +151,7 @@ Result<budget::Held> EngineLedger::begin(budget::Held held, const HoldAsk& ask) 
     book_.release(held);
     return std::unexpected(std::move(begun).error());
   }
+  if (begun->wake) deps_.workers.wake(writer_);
   running_.fetch_add(1, std::memory_order_relaxed);
   return held;
 }
@@ -223,7 +222,11 @@ void EngineLedger::release(budget::Held held, std::string_view reason) {
   // is lost all the same makes an orphan, not a wrong count.
   const auto released = journal_->append(journal::FrameType::release, std::move(payload),
                                          held.reserved_bytes, nullptr);
-  if (!released) journal_->unreserve(held.reserved_bytes);
+  if (!released) {
+    journal_->unreserve(held.reserved_bytes);
+  } else if (released->wake) {
+    deps_.workers.wake(writer_);
+  }
 }
 
 // ---------------------------------------------------------------- settlements
@@ -255,6 +258,7 @@ Result<EngineLedger::Written> EngineLedger::write(SettleOutcome&& outcome,
                                  }));
     seq = appended.seq;
     written.ticket = options_.durability == Durability::store ? seq : appended.frame;
+    written.wake = appended.wake;
   }
   written.outcome.row = store::row_id(engine_, seq);
   // Into a file few large transactions go; what is waited for, or kept in memory, goes at once.
@@ -291,7 +295,7 @@ Result<EngineLedger::Written> EngineLedger::settle_now(const budget::Held& held,
 
 Result<SettleOutcome> EngineLedger::settle(budget::Held held, store::Settlement settlement) {
   AIMETER_TRY(Written written, settle_now(held, std::move(settlement)));
-  AIMETER_CHECK_OK(wait(written.ticket));
+  AIMETER_CHECK_OK(wait(written));
   return std::move(written.outcome);
 }
 
@@ -301,6 +305,7 @@ void EngineLedger::settle(budget::Held held, store::Settlement settlement, Settl
     done(std::unexpected(std::move(written).error()));
     return;
   }
+  if (written->wake) deps_.workers.wake(writer_);
   when_durable(written->ticket, [outcome = std::move(written->outcome),
                                  done = std::move(done)](Status status) mutable {
     if (!status) {
@@ -367,6 +372,7 @@ Result<Ledger::Recorded> EngineLedger::write_unheld(store::Settlement settlement
   settlement.epoch = epoch_.load();
   SettleOutcome outcome = count_unheld(settlement);
   AIMETER_TRY(Written written, write(std::move(outcome), std::move(settlement), bytes));
+  if (written.wake) deps_.workers.wake(writer_);
   return Recorded{std::move(written.outcome), written.ticket};
 }
 
@@ -410,12 +416,19 @@ Status EngineLedger::durable(std::uint64_t ticket) const {
                   "; whoever opens the store next records it if it is in the journal");
 }
 
-Status EngineLedger::wait(std::uint64_t ticket) {
-  if (ticket == 0 || journal_ == nullptr || options_.durability == Durability::memory) return {};
-  if (!deps_.workers.wait(durable_gate(), ticket, kDurableWaitMax)) {
-    return fail(Code::in_doubt, "the settlement was not written within 60 s; look the key up");
-  }
-  return durable(ticket);
+Status EngineLedger::wait(std::uint64_t ticket) { return wait(Written{.ticket = ticket}); }
+
+Status EngineLedger::wait(const Written& written) {
+  const bool for_journal = options_.durability == Durability::journal;
+  if (written.wake && !for_journal) deps_.workers.wake(writer_);
+  const bool awaited = written.ticket != 0 && journal_ != nullptr;
+  if (!awaited || options_.durability == Durability::memory) return {};
+  const bool in_time =
+      written.wake && for_journal
+          ? deps_.workers.wake_and_wait(writer_, durable_gate(), written.ticket, kDurableWaitMax)
+          : deps_.workers.wait(durable_gate(), written.ticket, kDurableWaitMax);
+  if (in_time) return durable(written.ticket);
+  return fail(Code::in_doubt, "the settlement was not written within 60 s; look the key up");
 }
 
 void EngineLedger::when_durable(std::uint64_t ticket, std::move_only_function<void(Status)> done) {
@@ -447,12 +460,22 @@ void EngineLedger::run_done(std::uint64_t passed) {
   for (Waiting& waiting : ready) waiting.done(durable(waiting.ticket));
 }
 
+// Who waits for the callbacks of event loops is left to the writer's thread.
+bool EngineLedger::write_for_one() {
+  static_cast<void>(journal_->run_once());
+  if (!journal_->rests() || journal_->failed()) return false;
+  const base::Lock lock(done_mutex_);
+  return waiting_.empty();
+}
+
 bool EngineLedger::write_round() {
   const bool more = journal_->run_once();
-  if (!more && journal_->failed()) run_done(~std::uint64_t{0});  // nothing more will be written
-  if (!more) return false;
-  if (options_.durability == Durability::journal) run_done(journal_->written().passed());
-  return true;
+  if (!more && journal_->failed()) {
+    run_done(~std::uint64_t{0});  // nothing more will be written
+  } else if (options_.durability == Durability::journal) {
+    run_done(journal_->written().passed());  // also of the rounds of write_for_one()
+  }
+  return more;
 }
 
 // ---------------------------------------------------------------- reads

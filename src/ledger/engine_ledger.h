@@ -73,7 +73,9 @@ class EngineLedger final : public Ledger {
   struct Written {  // where a settlement went
     SettleOutcome outcome = {};
     std::uint64_t ticket = 0;
+    bool wake = false;  // the writer, before the ticket is waited for
   };
+  [[nodiscard]] Status wait(const Written& written);
   [[nodiscard]] Instant time_of(const HoldAsk& ask) const;  // whose limits: its own, else now
   [[nodiscard]] std::optional<Error> refuses(const budget::Held& held, Instant at) const;
   [[nodiscard]] bool is_lost(const budget::Held& held) const;
@@ -209,11 +211,13 @@ class EngineLedger final : public Ledger {
    public:
     explicit Writer(EngineLedger& ledger) : ledger_(ledger) {}
     bool step() override { return ledger_.write_round(); }
+    bool help() override { return ledger_.write_for_one(); }
 
    private:
     EngineLedger& ledger_;
   };
   bool write_round();
+  bool write_for_one();
 
   Deps deps_;
   const base::ForkMark born_;

@@ -67,7 +67,6 @@ Status EngineLedger::start() {
                                               .store_id = store_id_,
                                               .segment_bytes = options_.segment_bytes,
                                               .sync = options_.durability == Durability::journal}));
-    journal_->set_wake([this] { deps_.workers.wake(writer_); });
     deps_.workers.start("aim-journal", writer_, kWriterIdle);
   }
   settled_from_ = deps_.clock.boot() + options_.lease_ttl;

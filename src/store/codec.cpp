@@ -452,7 +452,9 @@ Result<Begin> decode_begin(std::string_view bytes) {
   return begin;
 }
 
-std::size_t encoded_bytes_max(const Settlement& s) {
+std::size_t encoded_bytes_max(const Settlement& s) { return encoded_bytes_max(s, s.budgets); }
+
+std::size_t encoded_bytes_max(const Settlement& s, std::span<const BudgetPart> budgets) {
   constexpr std::size_t kNumbers = 26;  // single numbers of settlement and pins, rounded up
   const std::size_t money = 2 * kNumberBytesMax + kCurrencyBytesReserved;
   std::size_t size = kNumbers * kNumberBytesMax + account_bytes(s.account) + 4 * money +
@@ -462,12 +464,12 @@ std::size_t encoded_bytes_max(const Settlement& s) {
                            &s.pins.tenant_found_by, &s.pins.estimate_source}) {
     size += text_bytes(*text);
   }
-  for (const BudgetPart& part : s.budgets) {
+  for (const BudgetPart& part : budgets) {
     size += 3 + account_bytes(part.key.account) + text_bytes(part.key.name) +
             text_bytes(part.key.currency) + 7 * kNumberBytesMax;
   }
   // At a hold nobody knows how many of its budgets' currencies will need a rate.
-  const std::size_t rates = std::max(s.pins.rates.size(), s.budgets.size());
+  const std::size_t rates = std::max(s.pins.rates.size(), budgets.size());
   return size + rates * kRateBytesMax + usage_bytes_max(s.usage);
 }
 

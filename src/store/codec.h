@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -33,5 +34,8 @@ constexpr std::size_t kUnitNameBytesReserved = 24;
 constexpr std::size_t kServiceTierBytesReserved = 32;
 constexpr std::size_t kCurrencyBytesReserved = 8;
 [[nodiscard]] std::size_t encoded_bytes_max(const Settlement& settlement);
+// The same with `budgets` in place of the settlement's own.
+[[nodiscard]] std::size_t encoded_bytes_max(const Settlement& settlement,
+                                            std::span<const BudgetPart> budgets);
 
 }  // namespace aimeter::store
