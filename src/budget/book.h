@@ -88,6 +88,7 @@ struct Held {
   boost::container::small_vector<HeldPart, kFewBudgets> parts;
   bool capped = false;
   std::size_t reserved_bytes = 0;  // set aside for its settlement by whoever journals it
+  std::uint64_t begin_frame = 0;   // likewise: where the journal says that it began
   [[nodiscard]] bool would_refuse() const;
 };
 

@@ -92,11 +92,14 @@ void FileJournal::unreserve(std::size_t payload_bytes) {
   room_.unreserve(frame_bytes(payload_bytes));
 }
 
-Result<Appended> FileJournal::append(FrameType type, std::string payload,
-                                     std::size_t reserved_bytes, const UnderLock& under_lock) {
+Result<Appended> FileJournal::append(FrameType type, std::string payload, const Uses& uses,
+                                     const UnderLock& under_lock) {
   AIMETER_ASSERT(!is_numbered(type) || payload.size() >= sizeof(std::uint64_t));
   AIMETER_CHECK_OK(check_size(payload.size()));
-  const Request request{type, frame_bytes(payload.size()), reserved_frame(reserved_bytes)};
+  const Request request{.type = type,
+                        .frame = frame_bytes(payload.size()),
+                        .reserved = reserved_frame(uses.reserved_bytes),
+                        .ends = uses.begin};
   while (true) {
     std::uint64_t made = 0;
     AIMETER_TRY(const Slot slot, take_slot(request, under_lock, made));
@@ -136,6 +139,7 @@ FileJournal::Slot FileJournal::place(const Request& request, Room::Place where) 
   Segment& segment = segments_[segment_ - segments_.front().number];
   segment.mark(slot.head.number, offset_);
   segment.last_seq = next_seq_ - 1;
+  count_holds(request, segment);
   offset_ += request.frame;
   buffered_ += request.frame;
   active_->last_frame = slot.head.number;
@@ -143,6 +147,19 @@ FileJournal::Slot FileJournal::place(const Request& request, Room::Place where) 
   active_->closing = active_->closing || request.type == FrameType::close;
   slot.wake = wakes(request.type);
   return slot;
+}
+
+// The segment of a begin frame stays until its hold has ended: without it a crash would leave an
+// orphan that nobody lists.
+void FileJournal::count_holds(const Request& request, Segment& segment) {
+  if (request.type == FrameType::begin) ++segment.running;
+  if (request.ends == 0) return;
+  for (auto begun = segments_.rbegin(); begun != segments_.rend(); ++begun) {
+    if (begun->first_frame == 0 || begun->first_frame > request.ends) continue;
+    AIMETER_ASSERT(begun->running > 0);
+    --begun->running;
+    return;
+  }
 }
 
 void FileJournal::switch_segment() {
@@ -329,7 +346,7 @@ std::vector<std::uint64_t> FileJournal::droppable(std::uint64_t applied_seq) {
   for (std::size_t i = 0; i + 1 < segments_.size(); ++i) {
     const std::uint64_t next = segments_[i + 1].first_frame;
     const bool complete = next != 0 && next <= last_written();
-    if (!complete || segments_[i].last_seq > applied_seq) break;
+    if (!complete || segments_[i].last_seq > applied_seq || segments_[i].running > 0) break;
     numbers.push_back(segments_[i].number);
   }
   return numbers;

@@ -32,7 +32,7 @@ class FileJournal final : public Journal {
 
   Status reserve(std::size_t payload_bytes) override;
   void unreserve(std::size_t payload_bytes) override;
-  Result<Appended> append(FrameType type, std::string payload, std::size_t reserved_bytes,
+  Result<Appended> append(FrameType type, std::string payload, const Uses& uses,
                           const UnderLock& under_lock) override;
   bool run_once() override;
   bool rests() override;
@@ -47,6 +47,7 @@ class FileJournal final : public Journal {
   struct Request {
     FrameType type = FrameType::begin;
     std::size_t frame = 0, reserved = 0;  // bytes of whole frames
+    std::uint64_t ends = 0;               // a begin frame
   };
   struct Slot {
     Group* group = nullptr;
@@ -66,6 +67,7 @@ class FileJournal final : public Journal {
                                        std::uint64_t& made) AIMETER_EXCLUDES(mutex_);
   [[nodiscard]] Slot place(const Request& request, Room::Place where) AIMETER_REQUIRES(mutex_);
   void switch_segment() AIMETER_REQUIRES(mutex_);
+  void count_holds(const Request& request, Segment& segment) AIMETER_REQUIRES(mutex_);
   [[nodiscard]] bool wakes(FrameType type) AIMETER_REQUIRES(mutex_);
   // Makes the next segment, unless somebody made one since there were `made` of them.
   [[nodiscard]] Status grow(std::uint64_t made) AIMETER_EXCLUDES(mutex_, growing_);

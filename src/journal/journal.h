@@ -68,6 +68,15 @@ struct Appended {
   bool wake = false;
 };
 
+// What a frame uses up: the `reserved_bytes` of one earlier reserve() (0: none), and, of the end of
+// a hold, the begin frame of that hold (0: none), whose segment may go from then on.
+struct Uses {
+  Uses(std::size_t reserved) : reserved_bytes(reserved) {}  // NOLINT(google-explicit-constructor)
+  Uses(std::size_t reserved, std::uint64_t begun) : reserved_bytes(reserved), begin(begun) {}
+  std::size_t reserved_bytes = 0;
+  std::uint64_t begin = 0;
+};
+
 class Journal {
  public:
   virtual ~Journal() = default;
@@ -79,8 +88,8 @@ class Journal {
   [[nodiscard]] virtual Status reserve(std::size_t payload_bytes) = 0;
   virtual void unreserve(std::size_t payload_bytes) = 0;
 
-  // Copies the frame into the buffer; `reserved_bytes` is what one earlier reserve() was given, and
-  // is used up by it (0: none). A payload above `reserved_bytes` needs room like an unreserved one.
+  // Copies the frame into the buffer. A payload above the reserved bytes needs room like an
+  // unreserved one.
   // `under_lock(appended)` runs before any later frame gets its number; it may be empty, and must
   // not call the journal. Errors: unavailable, invalid_argument (nothing appended, the reservation
   // stands).
@@ -88,8 +97,7 @@ class Journal {
   // next idle round, and a round of them alone is written but not synced.
   using UnderLock = std::function<void(const Appended&)>;
   [[nodiscard]] virtual Result<Appended> append(FrameType type, std::string payload,
-                                                std::size_t reserved_bytes,
-                                                const UnderLock& under_lock) = 0;
+                                                const Uses& uses, const UnderLock& under_lock) = 0;
 
   // The writer's round: everything appended so far in one write and (if sync) one fdatasync, then
   // advances written() to the newest frame. False when there was nothing to do. A failed write or
@@ -108,8 +116,9 @@ class Journal {
   [[nodiscard]] virtual Status read(std::uint64_t from_frame,
                                     const std::function<bool(const Frame&)>& visit) = 0;
 
-  // Segments that are complete and whose numbered frames all have seq <= `applied_seq` go, oldest
-  // first; the caller has made sure of the hour and of the full-sync commit. Returns how many went.
+  // Segments that are complete, whose numbered frames all have seq <= `applied_seq` and whose begin
+  // frames all have their end go, oldest first; the caller has made sure of the hour and of the
+  // full-sync commit. Returns how many went.
   [[nodiscard]] virtual Result<int> drop_segments(std::uint64_t applied_seq) = 0;
   // Writes what is left and a close frame, syncs, gives spare room back, releases the lock. Without
   // room for the close frame the journal ends without one: opened again it looks like after a

@@ -344,10 +344,25 @@ TEST_F(JournalTest, OnlyWholeSegmentsThatAreAppliedAreDropped) {
 TEST_F(JournalTest, ASegmentWithoutNumberedFramesGoesWithItsNeighbours) {
   const auto journal = begin(options_of(512));
   put(*journal, std::string(100, 'x'));
-  for (int i = 0; i < 8; ++i) put(*journal, std::string(100, 'h'), FrameType::begin);
+  for (int i = 0; i < 8; ++i) put(*journal, std::string(100, 'h'), FrameType::release);
   ASSERT_TRUE(journal->run_once());
   EXPECT_EQ(journal->drop_segments(0).value(), 0);
   EXPECT_EQ(journal->drop_segments(1).value(), 2);
+}
+
+TEST_F(JournalTest, ASegmentStaysWhileAHoldRunsThatBeganInIt) {
+  const auto journal = begin(options_of(512));
+  const std::string bytes(100, 'x');
+  const auto first = journal->append(FrameType::begin, bytes, 0, {}).value();
+  const auto second = journal->append(FrameType::begin, bytes, 0, {}).value();
+  for (int i = 0; i < 8; ++i) put(*journal, bytes);  // 3 a segment
+  ASSERT_TRUE(journal->run_once());
+  EXPECT_EQ(journal->drop_segments(100).value(), 0);
+  ASSERT_TRUE(journal->append(FrameType::release, "r", {0, second.frame}, {}));
+  EXPECT_EQ(journal->drop_segments(100).value(), 0) << "the other one runs";
+  ASSERT_TRUE(journal->append(FrameType::settle, numbered(bytes), {0, first.frame}, {}));
+  ASSERT_TRUE(journal->run_once());
+  EXPECT_EQ(journal->drop_segments(100).value(), 3);
 }
 
 TEST_F(JournalTest, ReadingStopsWhenToldAndBeginsInTheMiddle) {

@@ -24,6 +24,7 @@ struct Segment {
   std::shared_ptr<base::File> file = {};  // while it may be written
   std::uint64_t first_frame = 0;          // 0: a spare
   std::uint64_t last_seq = 0;             // of the journal when the segment ended
+  std::uint64_t running = 0;              // begin frames whose hold has not ended
   // Frame and offset about every kMarkBytes, so that reading from the middle need not read all.
   std::vector<std::pair<std::uint64_t, std::uint64_t>> marks = {};
 

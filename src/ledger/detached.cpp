@@ -51,7 +51,7 @@ Result<EngineLedger::Numbered> EngineLedger::put_numbered(Frame frame) {
     numbered.ticket = numbered.seq;
   } else {
     AIMETER_TRY(const journal::Appended appended,
-                journal_->append(frame.type, store::encode(frame.settlement), frame.reserved,
+                journal_->append(frame.type, store::encode(frame.settlement), frame.uses,
                                  [&](const journal::Appended& at) { push(at.seq, at.frame); }));
     if (appended.wake) deps_.workers.wake(writer_);
     const bool by_store = options_.durability == Durability::store;
@@ -96,10 +96,11 @@ Result<EngineLedger::Moved> EngineLedger::move_out(const budget::Held& held, Hol
                           .token = std::move(claim.token),
                           .expires_at = claim.expires_at};
   for (store::BudgetPart& part : frame.budgets) part.counted = true;
-  AIMETER_TRY(const Numbered numbered, put_numbered({.type = journal::FrameType::detach,
-                                                     .settlement = std::move(frame),
-                                                     .reserved = held.reserved_bytes,
-                                                     .counted = [&] { book_.detach(held); }}));
+  AIMETER_TRY(const Numbered numbered,
+              put_numbered({.type = journal::FrameType::detach,
+                            .settlement = std::move(frame),
+                            .uses = {held.reserved_bytes, held.begin_frame},
+                            .counted = [&] { book_.detach(held); }}));
   moved.ticket = numbered.ticket;
   running_.fetch_sub(1, std::memory_order_relaxed);
   detaches_.store(true, std::memory_order_relaxed);

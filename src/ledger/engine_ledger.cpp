@@ -152,6 +152,7 @@ Result<budget::Held> EngineLedger::begin(budget::Held held, const HoldAsk& ask) 
     return std::unexpected(std::move(begun).error());
   }
   if (begun->wake) deps_.workers.wake(writer_);
+  held.begin_frame = begun->frame;
   running_.fetch_add(1, std::memory_order_relaxed);
   return held;
 }
@@ -221,7 +222,7 @@ void EngineLedger::release(budget::Held held, std::string_view reason) {
   // It takes the room of the settlement that does not come: a full disk has some for it. One that
   // is lost all the same makes an orphan, not a wrong count.
   const auto released = journal_->append(journal::FrameType::release, std::move(payload),
-                                         held.reserved_bytes, nullptr);
+                                         {held.reserved_bytes, held.begin_frame}, nullptr);
   if (!released) {
     journal_->unreserve(held.reserved_bytes);
   } else if (released->wake) {
@@ -240,7 +241,7 @@ SettleOutcome EngineLedger::outcome_of(budget::Crossings crossed, budget::LocalA
 
 Result<EngineLedger::Written> EngineLedger::write(SettleOutcome&& outcome,
                                                   store::Settlement&& settlement,
-                                                  std::size_t reserved) {
+                                                  const journal::Uses& uses) {
   settlement.hold_engine = engine_;
   Written written{.outcome = std::move(outcome)};
   store::Seq seq = 0;
@@ -251,7 +252,7 @@ Result<EngineLedger::Written> EngineLedger::write(SettleOutcome&& outcome,
   } else {
     std::string payload = store::encode(settlement);
     AIMETER_TRY(const journal::Appended appended,
-                journal_->append(journal::FrameType::settle, std::move(payload), reserved,
+                journal_->append(journal::FrameType::settle, std::move(payload), uses,
                                  [&](const journal::Appended& at) {
                                    settlement.seq = at.seq;
                                    tail_.push(std::move(settlement), at.frame);
@@ -290,7 +291,7 @@ Result<EngineLedger::Written> EngineLedger::settle_now(const budget::Held& held,
   }
   pin_charge(settlement, held.terms->limits);
   SettleOutcome outcome = outcome_of(settled, held.account, settlement);
-  return write(std::move(outcome), std::move(settlement), held.reserved_bytes);
+  return write(std::move(outcome), std::move(settlement), {held.reserved_bytes, held.begin_frame});
 }
 
 Result<SettleOutcome> EngineLedger::settle(budget::Held held, store::Settlement settlement) {

@@ -83,7 +83,7 @@ class EngineLedger final : public Ledger {
   [[nodiscard]] SettleOutcome outcome_of(budget::Crossings crossed, budget::LocalAccount local,
                                          const store::Settlement& settlement) const;
   [[nodiscard]] Result<Written> write(SettleOutcome&& outcome, store::Settlement&& settlement,
-                                      std::size_t reserved);
+                                      const journal::Uses& uses);
   [[nodiscard]] Result<Written> settle_now(const budget::Held& held,
                                            store::Settlement&& settlement);
   [[nodiscard]] std::shared_ptr<const budget::Terms> past_terms(budget::LocalAccount account,
@@ -128,7 +128,7 @@ class EngineLedger final : public Ledger {
   struct Frame {
     journal::FrameType type = journal::FrameType::settle;
     store::Settlement settlement = {};
-    std::size_t reserved = 0;
+    journal::Uses uses = 0;
     std::function<void()> counted = {};  // runs when it has its number, before anybody sees it
   };
   [[nodiscard]] Result<Numbered> put_numbered(Frame frame);
