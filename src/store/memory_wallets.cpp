@@ -140,9 +140,9 @@ CreditMove settle_wallet(State& state, const BudgetPart& part, Amount covered,
 }
 
 Result<Changed> put(State& state, const AddCredits& change, Instant now) {
-  AIMETER_CHECK_OK(check(change, now));
   AIMETER_TRY(std::optional<Changed> first, repeat_of(state, change));
-  if (first) return *std::move(first);
+  if (first) return *std::move(first);  // also when its lot has ended meanwhile
+  AIMETER_CHECK_OK(check(change, now));
   AIMETER_TRY(const BudgetKey key, wallet_for(state, change.account, change.amount.currency));
   if (!sum_of(budget_at(state, key).state.credited, change.amount.nanos)) {
     return bad_input("amount", change.amount.text(), "a balance that is in range");

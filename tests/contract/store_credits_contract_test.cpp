@@ -148,6 +148,21 @@ TEST_P(CreditsContract, TheSameKeyAgainIsTheFirstResultAndOtherContentAConflict)
   EXPECT_EQ(wallet(zeta_).balance(), usd(8));
 }
 
+TEST_P(CreditsContract, TheSameKeyAgainIsTheFirstResultAlsoWhenItsLotHasEnded) {
+  const Instant end = kNoon + std::chrono::hours(1);
+  const CreditTransaction first = add(7, {.expires_at = end}, "pay_1");
+  clock().set_wall(end);
+  const AddCredits again{
+      .account = acme_, .amount = usd(7), .terms = {.expires_at = end}, .idempotency_key = "pay_1"};
+  const Changed repeated = change(again);
+  EXPECT_TRUE(repeated.repeated);
+  ASSERT_EQ(repeated.credits.size(), 1U);
+  EXPECT_EQ(repeated.credits[0].transaction, first);
+  AddCredits fresh = again;
+  fresh.idempotency_key = "pay_2";
+  refuse(fresh, Code::invalid_argument, "expires_at");
+}
+
 TEST_P(CreditsContract, AWithdrawalNeedsTheBalanceThatIsNotLeased) {
   Feeder engine(store());
   add(10);

@@ -204,9 +204,9 @@ Result<std::string> wallet_currency_of(Connection& connection, const Account& ac
 }
 
 Result<Changed> put(Lane& lane, const store::AddCredits& change, Instant now) {
-  AIMETER_CHECK_OK(store::check(change, now));
   AIMETER_TRY(std::optional<Changed> first, repeat_of(*lane.connection, change));
-  if (first) return *std::move(first);
+  if (first) return *std::move(first);  // also when its lot has ended meanwhile
+  AIMETER_CHECK_OK(store::check(change, now));
   Teller teller(lane, now);
   AIMETER_CHECK_OK(open_wallet(lane, teller, change.account, change.amount.currency));
   if (!store::sum_of(teller.budget().credited, change.amount.nanos)) {
