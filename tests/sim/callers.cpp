@@ -65,13 +65,15 @@ void Callers::put(const Plan& plan) {
 void Callers::prepare() {
   for (std::size_t i = 0; i < plans_.size(); ++i) {
     put(Plan(plans_[i]));
-    const Subscription subscription{
+    Subscription subscription{
         .billable = accounts_[i].billable, .plan = plans_[i].slug, .started_at = kLongAgo};
+    if (has_wallets() && i == 0) subscription.billing_mode = BillingMode::credits;
     const auto put = operate(store::PutSubscription{accounts_[i].tenant, subscription});
     if (!put) return;
     subscriptions_.push_back(subscription);
     subscriptions_.back().id = put->id;
   }
+  if (has_wallets()) put_first_money();
 }
 
 // ---------------------------------------------------------------- calls
@@ -92,6 +94,7 @@ store::Settlement Callers::settlement_of(const RunningCall& call, std::int64_t t
   settlement.output_cost.nanos = (tokens - tokens / 2) * kNanosPerToken;
   settlement.total_cost.nanos = tokens * kNanosPerToken;
   settlement.key = call.key;
+  settlement.pins.mode = call.ask.names.mode.value_or(BillingMode::plan);
   settlement.meta = fmt::format("{{\"n\":\"{:08}\"}}", call.attempt);
   return settlement;
 }
@@ -113,6 +116,11 @@ Callers::CallRef Callers::make_call(Process& process) {
               .cost_nanos = call->expected * kNanosPerToken,
               .tokens_fit = fit,
               .cost_fit = fit};
+  if (has_wallets()) {  // what it may cost is known better than what it will
+    ask.need.credit_nanos = (learned ? 2 : 1) * call->expected * kNanosPerToken;
+    const std::size_t how = dice.below(100);
+    if (how < 70) ask.names.mode = how < 50 ? BillingMode::credits : BillingMode::plan;
+  }
   ask.estimate_source = learned ? "learned" : "given";
   ask.expected.occurred_at = world_.wall_of(process.machine).now();
   return call;
@@ -141,6 +149,7 @@ void Callers::retry() {
   call->ask.account = accounts_[use.account];
   call->ask.need.tokens = call->expected = use.tokens;
   call->ask.need.cost_nanos = use.tokens * kNanosPerToken;
+  if (has_wallets()) call->ask.need.credit_nanos = use.tokens * kNanosPerToken;
   call->key = use.key;
   if (world_.dice.chance(100)) call->key->content += 1'000'000;
   enter(call);
@@ -180,6 +189,7 @@ void Callers::enter(const CallRef& call) {
 
 void Callers::hold(const CallRef& call) {
   Attempt attempt{.account = call->ask.account, .key = call->key};
+  attempt.mode = call->ask.names.mode;
   attempt.occurred_at = call->ask.expected.occurred_at;
   attempt.durability = call->process->options.durability;
   attempt.engine = call->process->engine;
@@ -209,8 +219,9 @@ void Callers::held(const CallRef& call, Result<budget::Held> result) {
   std::vector<HeldOf> held;
   const auto& budgets = call->held.terms->limits.budgets;
   for (std::size_t i = 0; i < call->held.parts.size(); ++i) {
-    const budget::BudgetKey key = budget::key_of(
-        call->ask.account, budgets[i], budget::scope_name(budgets[i].scope, call->ask.names));
+    const auto& budget = i < budgets.size() ? budgets[i] : *call->held.terms->wallet;
+    const budget::BudgetKey key = budget::key_of(call->ask.account, budget,
+                                                 budget::scope_name(budget.scope, call->ask.names));
     held.push_back({.budget = world_.oracle.intern(key),
                     .held = call->held.parts[i].held,
                     .leased = call->held.parts[i].leased});
@@ -226,17 +237,29 @@ void Callers::held(const CallRef& call, Result<budget::Held> result) {
 
 void Callers::check_refusal(const Error& error) {
   if (error.code == Code::unavailable) return;
-  if (error.code != Code::quota_exceeded || error.refusal == nullptr) {
+  const bool by_limit = error.code == Code::quota_exceeded ||
+                        (error.code == Code::insufficient_credits && has_wallets());
+  if (!by_limit || error.refusal == nullptr) {
     return world_.oracle.fail("a hold is refused: " + error.message);
   }
   const Refusal& why = *error.refusal;
   const bool above =
-      why.budget == "cost"
+      why.budget == "credits"
+          ? why.held_cost->nanos + std::max<std::int64_t>(why.required->nanos, 1) >
+                why.balance->nanos
+      : why.budget == "cost"
           ? why.used_cost->nanos + why.held_cost->nanos + why.requested_cost->nanos >
                 why.limit_cost->nanos
           : why.used->count + why.held->count + std::max<std::int64_t>(why.requested->count, 1) >
                 why.limit->count;
   if (!above) world_.oracle.fail("refused although it fits: " + error.message);
+}
+
+bool Callers::has_wallets() const { return world_.setup.wallets != Wallets::none; }
+
+std::int64_t Callers::most_of(const RunningCall& call) const {
+  const bool strict = world_.setup.wallets == Wallets::strict;
+  return strict ? call.ask.need.credit_nanos / kNanosPerToken : 2 * call.expected;
 }
 
 void Callers::forget(const CallRef& call) { std::erase(calls_, call); }
@@ -252,7 +275,7 @@ void Callers::finish() {
   if (how < 15) return release(call);
   std::int64_t actual = call->expected;
   if (how >= 70) actual = world_.dice.between(0, call->expected);
-  if (how >= 85) actual = world_.dice.between(call->expected, 2 * call->expected);
+  if (how >= 85) actual = world_.dice.between(call->expected, most_of(*call));
   settle(call, actual);
 }
 
@@ -302,7 +325,9 @@ void Callers::record() {
   Process* const process = world_.any_process([](const Process& one) { return one.lane_free(); });
   if (process == nullptr) return;
   const CallRef call = make_call(*process);
+  if (world_.setup.wallets == Wallets::strict) call->ask.names.mode = BillingMode::plan;
   Attempt attempt{.what = Attempt::What::record, .account = call->ask.account};
+  attempt.mode = call->ask.names.mode;
   attempt.tokens = call->expected;
   attempt.occurred_at = call->ask.expected.occurred_at;
   attempt.durability = process->options.durability;
@@ -328,7 +353,8 @@ void Callers::adjust() {
   const store::Settlement* const usage = world_.oracle.row(row);
   if (process == nullptr || usage == nullptr) return;
   const std::int64_t left = world_.oracle.left_of(row);
-  const std::int64_t change = world_.dice.between(-left - (world_.dice.chance(100) ? 5 : 0), 10);
+  std::int64_t change = world_.dice.between(-left - (world_.dice.chance(100) ? 5 : 0), 10);
+  if (world_.setup.wallets == Wallets::strict) change = std::min<std::int64_t>(change, 0);
   Attempt attempt{.what = Attempt::What::adjustment, .account = usage->account};
   attempt.tokens = change;
   attempt.adjusts = row;
@@ -348,7 +374,8 @@ void Callers::adjust() {
   for (const store::BudgetPart& part : usage->budgets) {
     store::BudgetPart changed{.key = part.key, .limit = part.limit, .blocking = part.blocking};
     if (part.key.kind == BudgetKind::tokens) changed.actual = change;
-    if (part.key.kind == BudgetKind::cost) changed.actual = change * kNanosPerToken;
+    const bool money = part.key.kind == BudgetKind::cost || store::is_wallet(part.key);
+    if (money) changed.actual = change * kNanosPerToken;
     adjustment.budgets.push_back(std::move(changed));
   }
   Result<ledger::Ledger::Recorded> recorded = fail(Code::unavailable, "");

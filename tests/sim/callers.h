@@ -41,7 +41,7 @@ struct WaitingRecord {
 struct Token {  // of a detached hold
   std::size_t attempt = 0;
   std::string text = {};
-  std::int64_t held = 0;
+  std::int64_t held = 0, most = 0;  // most: that its answer may come to
 };
 
 class Callers {
@@ -58,6 +58,7 @@ class Callers {
   void use_token();
   void change_limit();
   void change_terms();
+  void move_money();
   void process_ended(const Process& process);
 
   // ---- in the end
@@ -67,6 +68,10 @@ class Callers {
   void end_tokens(Process& process);
   // With nothing running: what fits is granted, one token more is refused.
   void check_room(Process& process);
+  // What nobody knows of is asked for again, with its key: then it is known.
+  void end_doubts(Process& process);
+  // All that is in a wallet may be withdrawn, one unit more not.
+  void check_withdrawals(Process& process);
   [[nodiscard]] const std::vector<Account>& accounts() const { return accounts_; }
 
  private:
@@ -88,10 +93,26 @@ class Callers {
   void settle_token(Process& process, const Token& token, std::int64_t actual,
                     ledger::HoldClaim claim);
   void token_settled(const EndOfToken& end, Result<ledger::DetachedOutcome> outcome);
+  // ---- money.cpp
+  void put_first_money();
+  void top_up();
+  void withdraw();
+  void refund();
+  void ask_again();
+  [[nodiscard]] Process* any_teller();
+  void ask(std::size_t deal, Process* process);
+  void money_refused(std::size_t deal, const Process* process, const Error& error);
   // ----
+  [[nodiscard]] bool has_wallets() const;
+  [[nodiscard]] std::int64_t most_of(const RunningCall& call) const;  // that its answer comes to
   void forget(const CallRef& call);
   [[nodiscard]] store::Settlement settlement_of(const RunningCall& call, std::int64_t tokens) const;
-  [[nodiscard]] std::int64_t room_of(Process& process, const Account& account);
+  struct Asking {  // in the end
+    const Account& account;
+    BillingMode mode = BillingMode::plan;
+  };
+  [[nodiscard]] std::int64_t room_of(Process& process, const Asking& asking);
+  void check_room_of(Process& process, const Asking& asking);
   void put(const Plan& plan);
   [[nodiscard]] std::optional<store::Changed> operate(const store::ChangeBody& body);
 

@@ -35,7 +35,7 @@ void Callers::was_detached(const CallRef& call, Result<ledger::Detached> detache
   if (detached) {
     world_.trace.line("handed out", {{"call", static_cast<std::int64_t>(call->attempt)}});
     world_.oracle.detached(call->attempt, detached->hold, detached->expires_at);
-    tokens_.push_back({call->attempt, detached->token, call->expected});
+    tokens_.push_back({call->attempt, detached->token, call->expected, most_of(*call)});
     return forget(call);
   }
   if (detached.error().code == Code::unavailable) {
@@ -76,7 +76,7 @@ void Callers::end_token(Process& process, const Token& token) {
   const std::size_t how = world_.dice.below(100);
   std::int64_t actual = token.held;
   if (how >= 60) actual = world_.dice.between(0, token.held);
-  if (how >= 80) actual = world_.dice.between(token.held, 2 * token.held);
+  if (how >= 80) actual = world_.dice.between(token.held, token.most);
   settle_token(process, token, actual, *std::move(claim));
 }
 

@@ -113,6 +113,13 @@ void World::end_detached() {
   run_quietly(kIdleRounds);
 }
 
+void World::end_wallets() {
+  run_quietly(kIdleRounds);
+  if (!failed() && processes[0] && !processes[0]->failed()) {
+    callers.check_withdrawals(*processes[0]);
+  }
+}
+
 void World::heal_and_end() {
   if (failed()) return;
   calm = true;
@@ -135,10 +142,12 @@ void World::heal_and_end() {
   pass(kClockIsBelieved);
   end_detached();
   if (failed()) return;
+  if (processes[0]) callers.end_doubts(*processes[0]);
   oracle.check_idle();
   for (std::size_t slot = 0; slot < processes.size() && !failed(); ++slot) {
     if (processes[slot] && !processes[slot]->failed()) callers.check_room(*processes[slot]);
   }
+  if (setup.wallets != Wallets::none) end_wallets();
   end_all();
   for (std::size_t machine = 0; machine < machines.size() && !failed(); ++machine) {
     open_slot(machine);

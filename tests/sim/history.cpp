@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
 
+#include "aimeter/result.h"
 #include "tests/sim/dice.h"
 
 namespace aimeter::sim {
@@ -20,14 +22,14 @@ constexpr std::array<Weighed, kDeeds> kWeighed = {{
     {Deed::open, "open", 25},     {Deed::close, "close", 3},    {Deed::kill, "kill", 4},
     {Deed::power, "power", 2},    {Deed::pause, "pause", 3},    {Deed::cut, "cut", 5},
     {Deed::wall, "wall", 4},      {Deed::limit, "limit", 12},   {Deed::terms_change, "terms", 8},
-    {Deed::disk, "disk", 3},
+    {Deed::disk, "disk", 3},      {Deed::money, "money", 45},
 }};
 
-Deed draw(Dice& dice) {
+Deed draw(Dice& dice, std::span<const Weighed> among) {
   std::size_t whole = 0;
-  for (const Weighed& weighed : kWeighed) whole += weighed.weight;
+  for (const Weighed& weighed : among) whole += weighed.weight;
   std::size_t at = dice.below(whole);
-  for (const Weighed& weighed : kWeighed) {
+  for (const Weighed& weighed : among) {
     if (at < weighed.weight) return weighed.deed;
     at -= weighed.weight;
   }
@@ -84,12 +86,28 @@ std::string_view name_of(Deed deed) {
   return at == kWeighed.end() ? "" : at->name;
 }
 
-History make_history(std::uint64_t seed, std::size_t steps) {
+std::string_view name_of(Wallets wallets) {
+  constexpr std::string_view kNames[] = {"none", "strict", "debts", "overdraft"};
+  return kNames[static_cast<std::size_t>(wallets)];
+}
+
+Wallets wallets_of(std::uint64_t seed) {
+  constexpr std::uint64_t kOther = 0x77616C6C657473;  // than what the world draws
+  const std::size_t at = Dice(seed ^ kOther).below(100);
+  if (at < 40) return Wallets::none;
+  if (at < 60) return Wallets::strict;
+  return at < 85 ? Wallets::debts : Wallets::overdraft;
+}
+
+History make_history(std::uint64_t seed, std::size_t steps, Wallets wallets) {
+  const std::span<const Weighed> all(kWeighed);
+  const auto among = wallets == Wallets::none ? all.first(kWeighed.size() - 1) : all;
+  AIMETER_ASSERT(all.back().deed == Deed::money);
   Dice dice(seed);
   History history;
   history.reserve(steps);
   for (std::size_t i = 0; i < steps; ++i) {
-    const Deed deed = draw(dice);
+    const Deed deed = draw(dice, among);
     history.push_back({.deed = deed, .seed = dice.next()});
   }
   return history;

@@ -34,9 +34,21 @@ enum class Deed : std::uint8_t {
   wall,          // a wall clock jumps, or is set right
   limit,         // a plan's limit changes
   terms_change,  // a subscription or an override
-  disk           // a disk fails or is full, or is well again
+  disk,          // a disk fails or is full, or is well again
+  money          // a top-up, a withdrawal, a refund, or one of them again
 };
-constexpr int kDeeds = 19;
+constexpr int kDeeds = 20;
+
+// What a world knows of wallets.
+enum class Wallets : std::uint8_t {
+  none,
+  strict,    // no answer is dearer than its hold: no balance is ever below zero
+  debts,     // answers, records and corrections may be dearer
+  overdraft  // a balance below zero refuses no call
+};
+[[nodiscard]] std::string_view name_of(Wallets wallets);
+[[nodiscard]] Wallets wallets_of(std::uint64_t seed);
+
 [[nodiscard]] std::string_view name_of(Deed deed);
 
 struct Step {
@@ -46,7 +58,8 @@ struct Step {
 };
 using History = std::vector<Step>;
 
-[[nodiscard]] History make_history(std::uint64_t seed, std::size_t steps);
+// Without wallets no money moves.
+[[nodiscard]] History make_history(std::uint64_t seed, std::size_t steps, Wallets wallets);
 
 // The shortest history that `fails` and can be had by leaving steps out of this one by halves, and
 // by calming those that stay. At most `trials` calls of `fails`.

@@ -18,13 +18,21 @@ struct Asked {
   StoreKind store = StoreKind::memory;
   std::size_t steps = 0, seconds = 0, only = 0;
   std::size_t history_steps = kHistorySteps;
+  std::optional<Wallets> wallets = {};
   bool trace = false;
 };
 
+RunOptions options_for(const Asked& asked, std::size_t history) {
+  RunOptions options = options_of(seed_of(asked.seed, history), asked.store);
+  options.wallets = asked.wallets.value_or(options.wallets);
+  return options;
+}
+
 int tell_failure(const Asked& asked, std::size_t index, const History& history) {
-  const RunOptions options{
-      .seed = seed_of(asked.seed, index), .store = asked.store, .verify_every = 1};
-  std::cout << fmt::format("FAILED: aimeter-sim --seed {} --history {}\n", asked.seed, index)
+  RunOptions options = options_for(asked, index);
+  options.verify_every = 1;
+  std::cout << fmt::format("FAILED: aimeter-sim --seed {} --history {} (wallets: {})\n", asked.seed,
+                           index, name_of(options.wallets))
             << std::flush;
   const Ran ran = shrink_failure(history, options);
   std::cout << ran.text << ran.failure.value_or("it does not fail alone") << "\n";
@@ -42,8 +50,8 @@ int run_histories(const Asked& asked, int told) {
     if (histories != 0 && done >= histories) break;
     if (histories == 0 && took >= std::chrono::seconds(asked.seconds)) break;
     if (write(told, &done, sizeof done) != sizeof done) return 2;
-    const RunOptions options{.seed = seed_of(asked.seed, done), .store = asked.store};
-    const Ran ran = run(make_history(options.seed, asked.history_steps), options);
+    const RunOptions options = options_for(asked, done);
+    const Ran ran = run(history_of(options, asked.history_steps), options);
     if (ran.failure) return 1;
     hash = hash * 31 + ran.hash;
     rows += ran.rows;
@@ -75,15 +83,14 @@ int run_all(const Asked& asked) {
   int status = 0;
   waitpid(child, &status, 0);
   if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return 0;
-  return tell_failure(asked, index, make_history(seed_of(asked.seed, index), asked.history_steps));
+  return tell_failure(asked, index, history_of(options_for(asked, index), asked.history_steps));
 }
 
 int run_one(const Asked& asked) {
-  const RunOptions options{.seed = seed_of(asked.seed, asked.only),
-                           .store = asked.store,
-                           .verify_every = 1,
-                           .text = asked.trace ? Trace::Text::kept : Trace::Text::none};
-  const History history = make_history(options.seed, asked.history_steps);
+  RunOptions options = options_for(asked, asked.only);
+  options.verify_every = 1;
+  if (asked.trace) options.text = Trace::Text::kept;
+  const History history = history_of(options, asked.history_steps);
   if (asked.trace) {
     const Ran ran = run_apart(history, options);
     std::cout << ran.text << ran.failure.value_or("nothing is wrong") << "\n";
@@ -105,6 +112,13 @@ int main(int argc, char** argv) {
       {"memory", aimeter::sim::StoreKind::memory}, {"sqlite", aimeter::sim::StoreKind::sqlite}};
   app.add_option("--store", asked.store, "memory, or sqlite on a simulated disk")
       ->transform(CLI::CheckedTransformer(stores));
+  std::map<std::string, aimeter::sim::Wallets> wallets;
+  for (const auto one : {aimeter::sim::Wallets::none, aimeter::sim::Wallets::strict,
+                         aimeter::sim::Wallets::debts, aimeter::sim::Wallets::overdraft}) {
+    wallets.emplace(name_of(one), one);
+  }
+  app.add_option("--wallets", asked.wallets, "none, strict, debts or overdraft (the seed chooses)")
+      ->transform(CLI::CheckedTransformer(wallets));
   CLI::Option* const steps = app.add_option("--steps", asked.steps, "how many (100000)");
   app.add_option("--seconds", asked.seconds, "for how long")->excludes(steps);
   CLI::Option* const only =

@@ -8,6 +8,11 @@ using namespace store;
 std::unexpected<Error> away() { return fail(Code::unavailable, "the store does not answer"); }
 std::unexpected<Error> doubtful() { return fail(Code::in_doubt, "sent, no answer"); }
 
+bool moves_money(const ChangeBody& body) {
+  return std::holds_alternative<AddCredits>(body) || std::holds_alternative<DeductCredits>(body) ||
+         std::holds_alternative<RefundCredits>(body);
+}
+
 // `arrives` is what the store does.
 template <class Arrives>
 auto write(Line& line, Line::Kind kind, Arrives arrives) -> decltype(arrives()) {
@@ -108,7 +113,8 @@ Result<std::vector<BudgetState>> Network::budget_states(std::span<const BudgetKe
   return read(line_, [&] { return store_->budget_states(keys); });
 }
 Result<Changed> Network::change(const Change& change) {
-  return write(line_, Line::Kind::write, [&] { return store_->change(change); });
+  const auto kind = moves_money(change.body) ? Line::Kind::money : Line::Kind::write;
+  return write(line_, kind, [this, change] { return store_->change(change); });
 }
 
 Result<UsagePage> Network::usages(const UsageFilter& filter, std::string_view cursor,

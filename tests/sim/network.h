@@ -21,7 +21,7 @@ enum class Fate : std::uint8_t { plain, slow, slow_answer, refused, lost, lost_a
 class Line {
  public:
   virtual ~Line() = default;
-  enum class Kind : std::uint8_t { read, write, apply };
+  enum class Kind : std::uint8_t { read, write, apply, money };
   [[nodiscard]] virtual Fate fate(Kind kind) = 0;
   virtual void meanwhile() = 0;                 // others run
   [[nodiscard]] virtual bool gone() const = 0;  // the caller's process ended
@@ -93,8 +93,7 @@ class Network final : public store::Store {
   Result<std::vector<store::WalletState>> wallets(const store::WalletFilter& filter) const override;
   Result<std::vector<store::CreditMove>> credit_transactions(const store::CreditFilter& filter,
                                                              std::size_t limit) const override;
-  Result<std::vector<store::TopUpState>> top_ups(
-      const store::TopUpFilter& filter) const override;
+  Result<std::vector<store::TopUpState>> top_ups(const store::TopUpFilter& filter) const override;
   Result<std::vector<CreditLot>> credit_lots(const Account& account,
                                              store::Lots which) const override;
   Result<store::OveragePage> overages(const store::OverageFilter& filter, std::string_view cursor,

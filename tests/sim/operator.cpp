@@ -42,6 +42,9 @@ void Callers::change_terms() {
   }
   Subscription& subscription = subscriptions_[at];
   subscription.plan = plans_[dice.below(plans_.size())].slug;
+  if (has_wallets()) {
+    subscription.billing_mode = dice.chance(500) ? BillingMode::credits : BillingMode::plan;
+  }
   world_.trace.line("subscription", {{"account", static_cast<std::int64_t>(at)}});
   (void)operate(store::PutSubscription{account.tenant, subscription});
 }
@@ -61,7 +64,8 @@ void Callers::release_all() {
 }
 
 // Tokens that fit into all blocking budgets; -1: none of them blocks.
-std::int64_t Callers::room_of(Process& process, const Account& account) {
+std::int64_t Callers::room_of(Process& process, const Asking& asking) {
+  const Account& account = asking.account;
   const budget::Names names{.user = "u0", .api_key = "k0", .feature = "chat"};
   Result<std::shared_ptr<const budget::Terms>> terms = fail(Code::unavailable, "");
   const Instant now = world_.wall_of(process.machine).now();
@@ -85,42 +89,57 @@ std::int64_t Callers::room_of(Process& process, const Account& account) {
     room = room < 0 ? std::max<std::int64_t>(left, 0)
                     : std::min(room, std::max<std::int64_t>(left, 0));
   }
+  if (asking.mode == BillingMode::credits && (*terms)->wallet->blocking()) {
+    const std::int64_t left = world_.oracle.money().balance(account) -
+                              world_.oracle.money().over(account, world_.store->now());
+    const std::int64_t fits = left <= 0 ? 0 : left / kNanosPerToken;
+    room = room < 0 ? fits : std::min(room, fits);
+  }
   return requests_left ? room : std::min<std::int64_t>(room, 0);
 }
 
 void Callers::check_room(Process& process) {
   for (const Account& account : accounts_) {
-    const std::int64_t room = room_of(process, account);
-    if (room < 1 || world_.failed()) continue;
-    const auto ask = [&](std::int64_t tokens) {
-      const CallRef call = make_call(process);
-      call->ask.account = account;
-      call->ask.names = {.user = "u0", .api_key = "k0", .feature = "chat", .model = "openai/gpt"};
-      call->expected = tokens;
-      call->ask.need = {.tokens = tokens, .cost_nanos = tokens * kNanosPerToken};
-      hold(call);
-      constexpr int kRoundsMax = 40;
-      for (int round = 0; round < kRoundsMax && !call->holding; ++round) {
-        if (std::ranges::find(calls_, call) == calls_.end()) break;
-        world_.run_quietly(1);
-      }
-      return call;
-    };
-    world_.trace.line("what fits is granted",
-                      {{"process", static_cast<std::int64_t>(process.number)}, {"tokens", room}});
-    const CallRef all = ask(room);
-    if (process.failed()) return;
-    if (!all->holding) {
-      return world_.oracle.fail("what fits is not granted: " + std::to_string(room) + " tokens");
-    }
-    const CallRef more = ask(1);
-    const bool moved = room_of(process, account) != room;  // a period or an override has ended
-    if (more->holding && !moved) {
-      return world_.oracle.fail("one token more than there is was granted");
-    }
-    if (more->holding) release(more);
-    release(all);
+    check_room_of(process, {account, BillingMode::plan});
+    if (has_wallets()) check_room_of(process, {account, BillingMode::credits});
   }
+}
+
+void Callers::check_room_of(Process& process, const Asking& asking) {
+  const std::int64_t room = room_of(process, asking);
+  if (room < 1 || process.failed() || world_.failed()) return;
+  const auto ask = [&](std::int64_t tokens) {
+    const CallRef call = make_call(process);
+    call->ask.account = asking.account;
+    call->ask.names = {.user = "u0", .api_key = "k0", .feature = "chat", .model = "openai/gpt"};
+    call->ask.names.mode = asking.mode;
+    call->expected = tokens;
+    call->ask.need = {.tokens = tokens,
+                      .cost_nanos = tokens * kNanosPerToken,
+                      .credit_nanos = tokens * kNanosPerToken};
+    hold(call);
+    constexpr int kRoundsMax = 40;
+    for (int round = 0; round < kRoundsMax && !call->holding; ++round) {
+      if (std::ranges::find(calls_, call) == calls_.end()) break;
+      world_.run_quietly(1);
+    }
+    return call;
+  };
+  world_.trace.line("what fits is granted",
+                    {{"process", static_cast<std::int64_t>(process.number)}, {"tokens", room}});
+  const CallRef all = ask(room);
+  if (process.failed()) return;
+  if (!all->holding) {
+    if (room_of(process, asking) < room) return;  // a lot has ended
+    return world_.oracle.fail("what fits is not granted: " + std::to_string(room) + " tokens");
+  }
+  const CallRef more = ask(1);
+  const bool moved = room_of(process, asking) != room;  // a period or an override has ended
+  if (more->holding && !moved) {
+    return world_.oracle.fail("one token more than there is was granted");
+  }
+  if (more->holding) release(more);
+  release(all);
 }
 
 }  // namespace aimeter::sim

@@ -222,6 +222,7 @@ void Oracle::check_engines() {
     }
   }
   duplicates_.clear();
+  if (view_.wallets != Wallets::none) money_.read();
 }
 
 // The store holds it for this call: in the lease of its engine, or, detached, in a row of its own.
@@ -276,9 +277,29 @@ void Oracle::check_budget(const store::BudgetState& state) {
     fail(fmt::format("{}: late by {}, late rows have {}", label_of(state.key), state.late,
                      budget.late));
   }
+  if (store::is_wallet(state.key)) return check_wallet(state, budget);
   if (state.fallen != 0 && !moving_.contains(state.key.account)) {
     fail(label_of(state.key) + ": fallen, but no limit moved");
   }
+}
+
+// Never below zero, but for what answers were dearer than their holds and what came late; and what
+// running calls hold is there for them.
+void Oracle::check_wallet(const store::BudgetState& state, const Budget& budget) {
+  const Amount balance = money_.balance(state.key.account);
+  if (state.credited - state.used != balance) {
+    fail(fmt::format("{}: {} were credited and {} used, its transactions come to {}",
+                     label_of(state.key), state.credited, state.used, balance));
+  }
+  if (view_.wallets == Wallets::overdraft) {
+    if (state.leased != 0) fail(label_of(state.key) + ": leased, with an overdraft");
+    return;
+  }
+  if (balance < budget.held - budget.excess - budget.late) {
+    fail(fmt::format("{}: the balance is {}, {} are held, answers were dearer by {}, late by {}",
+                     label_of(state.key), balance, budget.held, budget.excess, budget.late));
+  }
+  if (state.fallen != 0) fail(label_of(state.key) + ": a wallet has fallen");
 }
 
 void Oracle::check_budgets() {
@@ -298,6 +319,7 @@ void Oracle::check() {
   see_time();
   check_engines();
   check_budgets();
+  money_.check_deals();
 }
 
 void Oracle::store_lost_power(const std::vector<store::EngineId>& engines) {
@@ -308,6 +330,7 @@ void Oracle::store_lost_power(const std::vector<store::EngineId>& engines) {
   }
   for (Budget& budget : budgets_) budget.used = budget.excess = budget.late = 0;
   for (auto& [number, out] : handed_out_) out.came = out.landed = false;
+  money_.forget();
   engines_.clear();
   rows_.clear();
   usages_.clear();

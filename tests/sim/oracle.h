@@ -17,6 +17,8 @@
 
 #include "ledger/ledger.h"
 #include "store/store.h"
+#include "tests/sim/history.h"
+#include "tests/sim/wallet_oracle.h"
 
 namespace aimeter::sim {
 
@@ -32,7 +34,8 @@ struct HeldOf {  // of one budget
 struct Attempt {
   enum class What : std::uint8_t { call, record, adjustment, detached } what = What::call;
   Account account = {};
-  Amount tokens = 0;  // may be negative in an adjustment
+  Amount tokens = 0;                     // may be negative in an adjustment
+  std::optional<BillingMode> mode = {};  // that its caller asked for
   std::optional<store::KeyRef> key = {};
   std::int64_t adjusts = 0;
   Instant occurred_at = {};
@@ -75,11 +78,15 @@ class Oracle {
     const std::unique_ptr<store::Store>& store;
     const Duration& now;  // true time
     Duration lease_ttl = {}, hold_ttl = {};
+    Wallets wallets = Wallets::none;
   };
-  explicit Oracle(View view) : view_(view) {}
+  explicit Oracle(View view)
+      : view_(view), money_(view.store, [this](std::string why) { fail(std::move(why)); }) {}
 
   [[nodiscard]] const std::optional<std::string>& failure() const { return failure_; }
   void fail(std::string message);
+
+  [[nodiscard]] WalletOracle& money() { return money_; }
 
   // ---- callers
   [[nodiscard]] std::size_t intern(const store::BudgetKey& key);
@@ -192,11 +199,13 @@ class Oracle {
   void count_held();
   void check_budgets();
   void check_budget(const store::BudgetState& state);
+  void check_wallet(const store::BudgetState& state, const Budget& budget);
   [[nodiscard]] bool in_force(store::EngineId engine, std::uint32_t epoch) const;
   [[nodiscard]] bool keeps_hold(const Attempt& attempt, std::size_t number) const;
   void see_time();
 
   View view_;
+  WalletOracle money_;
   std::optional<std::string> failure_ = {};
   std::vector<Attempt> attempts_ = {};
   std::vector<std::size_t> open_ = {};  // attempts that hold, or wait for the store

@@ -14,6 +14,7 @@ void Oracle::check_idle() {
     if (state.leased == 0) continue;
     fail(fmt::format("{}: {} are leased, and nobody uses it", label_of(state.key), state.leased));
   }
+  money_.check_nothing_over();
 }
 
 void Oracle::check_end() {

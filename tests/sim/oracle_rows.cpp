@@ -38,7 +38,7 @@ Amount Oracle::part_amount(const Attempt& attempt, BudgetKind kind) const {
 }
 
 void Oracle::check_parts(const Attempt& attempt, const store::Settlement& row) {
-  int whole = 0;
+  int whole = 0, wallets = 0;
   for (const store::BudgetPart& part : row.budgets) {
     if (part.key.account != attempt.account) return fail("a row counts in another account");
     if (!part.key.span.contains(attempt.occurred_at)) {
@@ -50,8 +50,12 @@ void Oracle::check_parts(const Attempt& attempt, const store::Settlement& row) {
                               label_of(part.key), part_amount(attempt, part.key.kind)));
     }
     if (part.key.scope == BudgetScope::account && part.key.kind == BudgetKind::tokens) ++whole;
+    if (store::is_wallet(part.key)) ++wallets;
   }
   if (whole != 1) return fail("a row does not count in its account's tokens once");
+  if (attempt.mode && wallets != (*attempt.mode == BillingMode::credits ? 1 : 0)) {
+    return fail("a row takes credits against its caller's word");
+  }
   const bool held = attempt.what == Attempt::What::call || attempt.what == Attempt::What::detached;
   if (!held) return;
   if (row.budgets.size() != attempt.held.size()) return fail("a row counts elsewhere than it held");
@@ -84,6 +88,7 @@ void Oracle::take_counted(Attempt& attempt, std::int64_t id, const store::Settle
     usages_.push_back(id);
   }
   check_parts(attempt, row);
+  money_.counted(id, row);
   for (const store::BudgetPart& part : row.budgets) {
     Budget& budget = budgets_[intern(part.key)];
     const Amount actual = part_amount(attempt, part.key.kind);

@@ -26,7 +26,7 @@ Fate draw(const Share (&shares)[kCount], std::size_t at) {
   return Fate::plain;
 }
 
-ledger::Options options_of(Dice& dice, bool remote) {
+ledger::Options engine_options(Dice& dice, bool remote) {
   constexpr ledger::Durability kAll[] = {ledger::Durability::journal, ledger::Durability::journal,
                                          ledger::Durability::journal, ledger::Durability::store,
                                          ledger::Durability::memory};
@@ -49,10 +49,12 @@ Process::Process(World& w, std::size_t slot_number, std::uint64_t process_number
       slot(slot_number),
       machine(slot_number % w.machines.size()),
       number(process_number),
-      options(options_of(w.dice, w.remote)),
+      options(engine_options(w.dice, w.remote)),
       files(w.machines[machine]->disk),
       workers([&w](base::Wait time) { w.pass(time); }),
-      network(*this) {}
+      network(*this) {
+  options.wallets.overdraft = w.setup.wallets == Wallets::overdraft;
+}
 
 Process::~Process() = default;
 
@@ -63,7 +65,8 @@ Fate Process::fate(Kind kind) {
   Fate fate = kind == Kind::read ? draw(kReads, at)
               : world.remote     ? draw(kRemoteWrites, at)
                                  : draw(kLocalWrites, at);
-  if (fate == Fate::late && kind != Kind::apply) fate = Fate::lost;
+  const bool may_be_late = kind == Kind::apply || kind == Kind::money;
+  if (fate == Fate::late && !may_be_late) fate = Fate::lost;
   const bool slow = fate == Fate::slow || fate == Fate::slow_answer;
   if (slow && world.depth_ >= kDepthMax) fate = Fate::plain;
   doubted = doubted || fate == Fate::lost || fate == Fate::lost_answer;
@@ -135,7 +138,12 @@ Status Process::open() {
   run(Lane::taken, [&] {
     const ledger::Deps deps{network, files, workers, world.wall_of(machine)};
     ledger::Sinks sinks{
-        .orphan = [this](const store::Orphan& orphan) { world.oracle.orphan(orphan); },
+        .orphan =
+            [this](const store::Orphan& orphan) {
+              world.trace.line("orphan", {{"engine", static_cast<std::int64_t>(orphan.engine)},
+                                          {"hold", static_cast<std::int64_t>(orphan.hold)}});
+              world.oracle.orphan(orphan);
+            },
         .expired = [this](const store::EndedHold& hold) { world.oracle.expired(hold); }};
     opened = ledger::Ledger::open(deps, options, std::move(sinks));
   });

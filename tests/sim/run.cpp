@@ -40,6 +40,14 @@ std::uint64_t seed_of(std::uint64_t seed, std::size_t history) {
   return Dice(seed * 1'000'003 + history).next();
 }
 
+RunOptions options_of(std::uint64_t seed, StoreKind store) {
+  return {.seed = seed, .store = store, .wallets = wallets_of(seed)};
+}
+
+History history_of(const RunOptions& options, std::size_t steps) {
+  return make_history(options.seed, steps, options.wallets);
+}
+
 namespace {
 
 // Of the child: where an assertion that fails leaves what has happened so far.
@@ -56,6 +64,7 @@ void tell_trace(int) {
 Ran run(const History& history, const RunOptions& options) {
   World world({.seed = options.seed,
                .store = options.store,
+               .wallets = options.wallets,
                .text = options.text,
                .verify_every = options.verify_every});
   told_trace = &world.trace;

@@ -29,10 +29,15 @@ struct Ran {
 struct RunOptions {
   std::uint64_t seed = 1;
   StoreKind store = StoreKind::memory;
+  Wallets wallets = Wallets::none;
   std::size_t verify_every = 16;
   Trace::Text text = Trace::Text::none;
 };
 [[nodiscard]] Ran run(const History& history, const RunOptions& options);
+
+// A world of this seed, with the wallets that the seed chooses.
+[[nodiscard]] RunOptions options_of(std::uint64_t seed, StoreKind store);
+[[nodiscard]] History history_of(const RunOptions& options, std::size_t steps);
 
 // The seed of the n-th history of a run.
 [[nodiscard]] std::uint64_t seed_of(std::uint64_t seed, std::size_t history);

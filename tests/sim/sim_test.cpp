@@ -27,13 +27,14 @@ std::uint64_t seed_of_run(std::uint64_t seed) {
 }
 
 void same_seed_same_trace(StoreKind store, std::size_t steps) {
-  RunOptions options{.seed = 7, .store = store, .text = Trace::Text::kept};
-  const Ran first = run(make_history(7, steps), options);
-  const Ran second = run(make_history(7, steps), options);
+  RunOptions options{
+      .seed = 7, .store = store, .wallets = Wallets::debts, .text = Trace::Text::kept};
+  const Ran first = run(history_of(options, steps), options);
+  const Ran second = run(history_of(options, steps), options);
   EXPECT_EQ(first.text, second.text);
   EXPECT_EQ(first.hash, second.hash);
   options.seed = 8;
-  EXPECT_NE(first.hash, run(make_history(8, steps), options).hash);
+  EXPECT_NE(first.hash, run(history_of(options, steps), options).hash);
 }
 
 TEST(Sim, SameSeedGivesTheSameTrace) { same_seed_same_trace(StoreKind::memory, 400); }
@@ -54,8 +55,8 @@ void expect_nothing_wrong(const Share& share) {
       is_long() ? share.histories_when_long : std::max<std::size_t>(1, share.histories / kSlower);
   if (is_long()) std::cout << named << ": " << histories * kHistorySteps << " steps\n";
   for (std::size_t i = 0; i < histories; ++i) {
-    const RunOptions options{.seed = seed_of(seed, i), .store = share.store};
-    const History history = make_history(options.seed, kHistorySteps);
+    const RunOptions options = options_of(seed_of(seed, i), share.store);
+    const History history = history_of(options, kHistorySteps);
     const Ran ran = run_apart(history, options);
     if (!ran.failure) continue;
     if (is_planted()) FAIL() << *ran.failure;  // known to be one: not worth the shrinking
@@ -75,9 +76,9 @@ TEST(Sim, HistoriesThatFailedOnce) {
   } kFailed[] = {{14, 6}, {116, 8}, {145, 1}, {164, 2}, {194, 1}};
   for (const auto& [seed, history] : kFailed) {
     const RunOptions options{.seed = seed_of(seed, history)};
-    const Ran ran = run_apart(make_history(options.seed, kHistorySteps), options);
-    EXPECT_FALSE(ran.failure) << *ran.failure << "\naimeter-sim --seed " << seed << " --history "
-                              << history;
+    const Ran ran = run_apart(history_of(options, kHistorySteps), options);
+    EXPECT_FALSE(ran.failure) << *ran.failure << "\naimeter-sim --wallets none --seed " << seed
+                              << " --history " << history;
   }
 }
 

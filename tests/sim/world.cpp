@@ -27,7 +27,11 @@ World::World(const Setup& given)
       dice(given.seed),
       remote(dice.chance(600) && given.store == StoreKind::memory),
       server_clock(kStart),
-      oracle({.store = store, .now = now, .lease_ttl = kLeaseTtl, .hold_ttl = kHoldTtl}),
+      oracle({.store = store,
+              .now = now,
+              .lease_ttl = kLeaseTtl,
+              .hold_ttl = kHoldTtl,
+              .wallets = given.wallets}),
       callers(*this) {
   const std::size_t count = remote ? 2 + dice.below(2) : 1;
   for (std::size_t i = 0; i < count; ++i) machines.push_back(std::make_unique<Machine>(kStart));
@@ -35,7 +39,8 @@ World::World(const Setup& given)
   processes.resize(kSlots);
   callers.prepare();
   trace.line("a world", {{"machines", static_cast<std::int64_t>(count)},
-                         {"remote", static_cast<std::int64_t>(remote)}});
+                         {"remote", static_cast<std::int64_t>(remote)},
+                         {"wallets", static_cast<std::int64_t>(setup.wallets)}});
 }
 
 void World::look_at_store() {
@@ -116,6 +121,8 @@ void World::do_deed(Deed deed) {
       return callers.change_terms();
     case Deed::disk:
       return change_disk();
+    case Deed::money:
+      return callers.move_money();
   }
 }
 
@@ -325,7 +332,12 @@ void World::run_others() {
     } else if (what < 68) {
       callers.finish();
     } else if (what < 76) {
-      callers.begin_call();
+      const bool money = setup.wallets != Wallets::none && dice.chance(300);
+      if (money) {
+        callers.move_money();
+      } else {
+        callers.begin_call();
+      }
     } else if (what < 78) {
       callers.detach();
     } else if (what < 80) {

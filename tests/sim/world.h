@@ -106,6 +106,7 @@ enum class StoreKind : std::uint8_t { memory, sqlite };
 struct Setup {
   std::uint64_t seed = 1;
   StoreKind store = StoreKind::memory;
+  Wallets wallets = Wallets::none;
   Trace::Text text = Trace::Text::none;
   std::size_t verify_every = 1;  // steps
 };
@@ -170,6 +171,7 @@ class World {
   void end_failed();
   void end_all();
   void end_detached();
+  void end_wallets();
 
   std::deque<std::function<void()>> on_the_way_;
   std::uint64_t next_process_ = 1;
