@@ -109,8 +109,13 @@ SegmentHeader read_header(std::string_view bytes) {
 }
 
 bool is_unfinished_header(std::string_view bytes) {
-  return bytes.size() < kSegmentHeaderBytes ||
-         load<std::uint32_t>(bytes.data() + kHeaderCheckAt) == 0;
+  if (bytes.size() < kSegmentHeaderBytes) return true;
+  // A write may end at any byte, also inside the check: zeros follow what arrived.
+  const std::string_view check = bytes.substr(kHeaderCheckAt, sizeof(std::uint32_t));
+  std::string whole(check.size(), '\0');
+  store(whole.data(), base::crc32c(bytes.substr(0, kHeaderCheckAt)));
+  const std::size_t arrived = check.find_last_not_of('\0') + 1;  // npos + 1 is 0
+  return arrived < check.size() && whole.starts_with(check.substr(0, arrived)) && check != whole;
 }
 
 std::string segment_path(const std::string& folder, std::uint64_t number) {

@@ -62,7 +62,7 @@ struct SegmentHeader {
 // Why `bytes` are no header of this version; "" when they are one.
 [[nodiscard]] std::string header_problem(std::string_view bytes);
 [[nodiscard]] SegmentHeader read_header(std::string_view bytes);  // Requires: no problem
-// All zeros, or written only in its beginning: its checksum is still zero.
+// All zeros, or written only in its beginning: of its checksum a part is there, then zeros.
 [[nodiscard]] bool is_unfinished_header(std::string_view bytes);
 
 [[nodiscard]] std::string segment_path(const std::string& folder, std::uint64_t number);

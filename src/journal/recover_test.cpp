@@ -124,8 +124,7 @@ TEST_F(RecoverTest, ATornTailIsCutWhereverTheWriteStopped) {
 }
 
 TEST_F(RecoverTest, ATornSegmentSwitchIsCutWhereverTheWriteStopped) {
-  // In steps of 4, so that the checksum of the header is there or not: no disk splits a sector.
-  for (std::uint64_t kept = 0; kept <= kSegmentHeaderBytes + kFrame; kept += 4) {
+  for (std::uint64_t kept = 0; kept <= kSegmentHeaderBytes + kFrame; ++kept) {
     leave(1, 3, 512);
     put(1);
     files_->fail_syncs_after(1);  // the full segment's; then the round's own fails
