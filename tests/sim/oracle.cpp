@@ -353,10 +353,21 @@ void Oracle::leased(std::span<const store::LeaseAsk> asks,
                     std::span<const store::LeaseGrant> grants) {
   const auto version = view_.store->catalogue();
   for (std::size_t i = 0; i < grants.size(); ++i) {
-    if (grants[i].granted == 0 || asks[i].catalogue == *version) continue;
+    if (grants[i].granted == 0) continue;
+    if (store::is_wallet(asks[i].key)) check_leased_money(asks[i].key.account);
+    if (asks[i].catalogue == *version) continue;
     fail(fmt::format("{}: leased by catalogue {}, {} is in force", label_of(asks[i].key),
                      asks[i].catalogue, *version));
   }
+}
+
+// Neither what others have leased nor what is over by the clock.
+void Oracle::check_leased_money(const Account& account) {
+  see_rows();
+  const Amount left = money_.available(account);
+  if (left >= 0) return;
+  fail(fmt::format("{}/{}: {} more are leased than a wallet has", account.tenant.text,
+                   account.billable.id, -left));
 }
 
 void Oracle::verify() {

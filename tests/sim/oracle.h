@@ -200,6 +200,7 @@ class Oracle {
   void check_budgets();
   void check_budget(const store::BudgetState& state);
   void check_wallet(const store::BudgetState& state, const Budget& budget);
+  void check_leased_money(const Account& account);
   [[nodiscard]] bool in_force(store::EngineId engine, std::uint32_t epoch) const;
   [[nodiscard]] bool keeps_hold(const Attempt& attempt, std::size_t number) const;
   void see_time();
