@@ -353,8 +353,16 @@ std::vector<std::uint64_t> FileJournal::droppable(std::uint64_t applied_seq) {
 }
 
 Result<int> FileJournal::drop_segments(std::uint64_t applied_seq) {
+  const std::vector<std::uint64_t> numbers = droppable(applied_seq);
+  if (numbers.empty()) return 0;
+  // What stays must say whose leases the engine had, also when the power goes: its header may have
+  // been written with frames that nobody awaits.
+  AIMETER_TRY(
+      const std::unique_ptr<base::File> stays,
+      files_.open(segment_path(options_.folder, numbers.back() + 1), base::OpenMode::read_write));
+  AIMETER_CHECK_OK(stays->sync());
   int dropped = 0;
-  for (const std::uint64_t number : droppable(applied_seq)) {
+  for (const std::uint64_t number : numbers) {
     AIMETER_CHECK_OK(remove_segment(number));
     ++dropped;
     const base::Lock lock(mutex_);

@@ -365,6 +365,19 @@ TEST_F(JournalTest, ASegmentStaysWhileAHoldRunsThatBeganInIt) {
   EXPECT_EQ(journal->drop_segments(100).value(), 3);
 }
 
+TEST_F(JournalTest, WhatADropLeavesSaysWhoseJournalItIsWhenThePowerGoes) {
+  Options options = options_of(512);
+  options.sync = false;
+  const auto journal = begin(options);
+  for (int i = 0; i < 7; ++i) put(*journal, std::string(100, 'x'));  // 3 a segment
+  ASSERT_TRUE(journal->run_once());
+  EXPECT_EQ(journal->drop_segments(100).value(), 2);
+  files_.crash();
+  const auto found = recover(files_, "j/7", [](const Frame&) { return Status{}; });
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->engine, 7U);
+}
+
 TEST_F(JournalTest, ReadingStopsWhenToldAndBeginsInTheMiddle) {
   const auto journal = begin(options_of(8 << 20));
   for (int i = 0; i < 300; ++i) put(*journal, std::string(10'000, 'x'));  // 3 MB: several marks

@@ -68,7 +68,9 @@ void Oracle::check_parts(const Attempt& attempt, const store::Settlement& row) {
 }
 
 void Oracle::check_adjustment(const Attempt& attempt, bool dead) {
-  const bool too_much = left_[attempt.adjusts] + attempt.tokens < 0;
+  // Lost with the power and its engine's memory: there is nothing to adjust.
+  const bool gone = !left_.contains(attempt.adjusts);
+  const bool too_much = gone || left_[attempt.adjusts] + attempt.tokens < 0;
   if (dead != too_much && !rereading_) {  // then rows do not come in the order in which they count
     fail(fmt::format("an adjustment of {} where {} are left is {}", attempt.tokens,
                      left_[attempt.adjusts], dead ? "dead" : "counted"));
