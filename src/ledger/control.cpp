@@ -128,7 +128,8 @@ Status EngineLedger::lease(budget::LocalAccount local, const std::vector<budget:
     const bool whole = rest == Rest::whole;
     asks.push_back({.key = part.key,
                     .ask = part.ask,
-                    .one_call = whole ? 0 : part.need - part.free,
+                    // A limit that fell to 0 leaves a lease that has enough, and may not be held.
+                    .one_call = whole ? 0 : std::max<store::Amount>(0, part.need - part.free),
                     .whole_rest = whole,
                     .limit = part.limit,
                     .catalogue = catalogue_.load()});

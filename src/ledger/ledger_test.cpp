@@ -244,6 +244,19 @@ TEST(Ledger, AChangeOfThePlanActsAtTheNextHold) {
   world.expect_clean();
 }
 
+TEST(Ledger, ALimitThatFallsToZeroRefusesAlsoWhatTheLeaseHas) {
+  World world;
+  world.subscribe(kAcme, limited(100));
+  auto ledger = world.open();
+  ASSERT_TRUE(use(*ledger, kAcme, 5));  // the lease has more than that
+  Plan nothing = *world.store->find_plan(kAcme.tenant, "small").value();
+  nothing.monthly_token_limit = Tokens{0};
+  ASSERT_TRUE(ledger->change({store::PutPlan{nothing}, "test"}));
+  const auto refused = use(*ledger, kAcme, 1);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::quota_exceeded) << refused.error().message;
+}
+
 TEST(Ledger, ANewPeriodStartsAtZeroAndTheOldOneKeepsItsCount) {
   World world;
   world.subscribe(kAcme, limited(100));
