@@ -199,7 +199,7 @@ HoldAnswer Book::hold(LocalAccount account, const HoldCall& call) {
     Counter& counter = body.counters[at];
     const Amount wanted = wanted_of(counter);
     if (!counter.blocking || counter.fits_lease(wanted)) continue;
-    const bool may_cap = call.need.fit(counter.kind) == Fit::may_cap && *counter.limit > 0;
+    const bool may_cap = call.need.fit(counter.kind) == Fit::may_cap && !counter.shut();
     if (call.ask == Ask::first) {
       answer.shorts.push_back(short_of(counter, wanted));
     } else if (may_cap && counter.may_be_capped()) {

@@ -311,6 +311,35 @@ TEST(Book, RecalledAndIdleLeasesGoBack) {
             20);
 }
 
+// Its limit is what was credited; corrections beyond what a call took make its use negative.
+TEST(Book, AWalletWithoutCreditsHasWhatCorrectionsGaveBack) {
+  Book book{BookOptions{}};
+  const Account account{{"acme"}, {"tenant", "acme"}};
+  const LocalAccount local = book.local(account);
+  auto terms = std::make_shared<Terms>();
+  terms->limits.valid = kMarch;
+  terms->catalogue = 1;
+  terms->wallet = plans::ConcreteBudget{
+      .kind = BudgetKind::credits, .span = kMarch, .limit = 0, .currency = "usd"};
+  const BudgetKey wallet = key_of(account, *terms->wallet, "");
+  book.set_terms(local, terms);
+  book.hear(local, {.key = wallet, .used = -75, .granted = 75, .limit = 0});
+  const auto hold = [&](Amount nanos, Ask ask) {
+    Need need{.requests = 0, .credit_nanos = nanos};
+    need.cost_currency = "usd";
+    return book.hold(local, {{.mode = BillingMode::credits}, need, kNoon, 1, ask});
+  };
+  const HoldAnswer first = hold(38, Ask::first);
+  ASSERT_EQ(first.what, What::held);
+  EXPECT_EQ(first.held.parts.at(0).held, 38);
+  const HoldAnswer second = hold(38, Ask::final);
+  EXPECT_EQ(second.what, What::refused);
+  EXPECT_FALSE(second.fits_limit);
+  EXPECT_EQ(second.refusal->balance->nanos, 75);
+  book.release(first.held);
+  EXPECT_EQ(hold(75, Ask::first).what, What::held);
+}
+
 // Many threads over one account with two budgets: what is free, held and settled always adds up to
 // what was granted, and nobody is granted more than that.
 TEST(Book, ThreadsNeverHoldMoreThanTheLease) {

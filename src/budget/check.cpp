@@ -86,7 +86,7 @@ std::shared_ptr<const Refusal> Book::Body::refusal(const Counter& counter, Amoun
 
 void Book::Body::refuse(Counter& counter, const Need& need, HoldAnswer& answer) const {
   const Amount wanted = need.of(counter.kind, counter.key->currency);
-  const bool may_cap = need.fit(counter.kind) == Fit::may_cap && *counter.limit > 0;
+  const bool may_cap = need.fit(counter.kind) == Fit::may_cap && !counter.shut();
   answer.what = HoldAnswer::What::refused;
   answer.fits_limit = counter.fits_limit(wanted);
   const bool first =

@@ -55,14 +55,14 @@ struct Counter {
   [[nodiscard]] Amount least(Amount need) const {
     return kind == BudgetKind::cost ? need : std::max<Amount>(need, 1);  // an empty wallet: none
   }
-  [[nodiscard]] bool fits_lease(Amount need) const {
-    return least(need) <= free && !(limit && *limit == 0);
-  }
+  // A limit of 0 lets nothing through, whatever is leased. A wallet whose credits come to 0 has what
+  // corrections gave back beyond its use.
+  [[nodiscard]] bool shut() const { return kind != BudgetKind::credits && limit && *limit == 0; }
+  [[nodiscard]] bool fits_lease(Amount need) const { return least(need) <= free && !shut(); }
   // On the store's word: running calls of all engines counted, leases not.
   [[nodiscard]] bool fits_limit(Amount need) const {
     if (!limit) return true;
-    if (*limit == 0) return false;
-    return used_view() + held + held_elsewhere + least(need) <= *limit;
+    return !shut() && used_view() + held + held_elsewhere + least(need) <= *limit;
   }
   // Nobody else holds any of it, here or elsewhere, and something is left.
   [[nodiscard]] bool may_be_capped() const {

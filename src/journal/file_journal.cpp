@@ -374,7 +374,7 @@ Result<int> FileJournal::drop_segments(std::uint64_t applied_seq) {
 Status FileJournal::close() {
   if (!writing_file_) return {};
   // Without room for it the journal ends without its close frame.
-  static_cast<void>(append(FrameType::close, "", 0, {}));
+  static_cast<void>(append(FrameType::close, "", {}, {}));
   while (run_once()) continue;
   {
     const base::Lock lock(mutex_);

@@ -71,8 +71,6 @@ struct Appended {
 // What a frame uses up: the `reserved_bytes` of one earlier reserve() (0: none), and, of the end of
 // a hold, the begin frame of that hold (0: none), whose segment may go from then on.
 struct Uses {
-  Uses(std::size_t reserved) : reserved_bytes(reserved) {}  // NOLINT(google-explicit-constructor)
-  Uses(std::size_t reserved, std::uint64_t begun) : reserved_bytes(reserved), begin(begun) {}
   std::size_t reserved_bytes = 0;
   std::uint64_t begin = 0;
 };

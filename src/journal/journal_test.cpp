@@ -56,7 +56,7 @@ class JournalTest : public testing::Test {
   }
   // -> whether the writer is to be woken
   static bool put(Journal& journal, std::string text, FrameType type = FrameType::settle) {
-    const auto done = journal.append(type, is_numbered(type) ? numbered(text) : text, 0, {});
+    const auto done = journal.append(type, is_numbered(type) ? numbered(text) : text, {}, {});
     EXPECT_TRUE(done) << done.error().message;
     return done && done->wake;
   }
@@ -73,10 +73,10 @@ TEST_F(JournalTest, FramesAreNumberedAndNumberedOnesGetASeq) {
   const auto journal = begin();
   std::vector<std::uint64_t> under_lock;
   const auto record = [&](const Appended& appended) { under_lock.push_back(appended.frame); };
-  const auto first = journal->append(FrameType::begin, "hold", 0, record).value();
-  const auto second = journal->append(FrameType::settle, numbered("a"), 0, record).value();
-  const auto third = journal->append(FrameType::release, "r", 0, record).value();
-  const auto fourth = journal->append(FrameType::detach, numbered("b"), 0, record).value();
+  const auto first = journal->append(FrameType::begin, "hold", {}, record).value();
+  const auto second = journal->append(FrameType::settle, numbered("a"), {}, record).value();
+  const auto third = journal->append(FrameType::release, "r", {}, record).value();
+  const auto fourth = journal->append(FrameType::detach, numbered("b"), {}, record).value();
   EXPECT_EQ(first.frame, 1U);
   EXPECT_EQ(first.seq, 0U);
   EXPECT_EQ(second.frame, 2U);
@@ -201,13 +201,13 @@ TEST_F(JournalTest, AFrameLargerThanASegmentIsRefused) {
     EXPECT_EQ(reserved.has_value(), row.accepted);
     if (row.accepted) {
       EXPECT_TRUE(
-          journal->append(FrameType::release, std::string(row.payload, 'x'), row.payload, {}));
+          journal->append(FrameType::release, std::string(row.payload, 'x'), {row.payload}, {}));
       continue;
     }
     EXPECT_EQ(reserved.error().code, Code::invalid_argument);
     EXPECT_THAT(reserved.error().message, HasSubstr("at most the 428 bytes of a segment"));
   }
-  const auto refused = journal->append(FrameType::release, std::string(429, 'x'), 0, {});
+  const auto refused = journal->append(FrameType::release, std::string(429, 'x'), {}, {});
   EXPECT_EQ(refused.error().code, Code::invalid_argument);
 }
 
@@ -227,13 +227,13 @@ TEST_F(JournalTest, AFullDiskRefusesHoldsNeverAnswers) {
     reserved.push_back(payload);
   }
   EXPECT_GE(reserved.size(), 10U);
-  EXPECT_EQ(journal->append(FrameType::begin, std::string(300, 'x'), 0, {}).error().code,
+  EXPECT_EQ(journal->append(FrameType::begin, std::string(300, 'x'), {}, {}).error().code,
             Code::unavailable)
       << "an unreserved frame does not take reserved room";
   EXPECT_EQ(segments().size(), 3U) << "the segment that could not be allocated is gone";
   for (const std::size_t payload : reserved) {
     const auto done =
-        journal->append(FrameType::settle, numbered(std::string(payload - 8, 'p')), payload, {});
+        journal->append(FrameType::settle, numbered(std::string(payload - 8, 'p')), {payload}, {});
     ASSERT_TRUE(done) << done.error().message;
     EXPECT_TRUE(journal->run_once());
   }
@@ -260,9 +260,9 @@ TEST_F(JournalTest, WhatWaitsForTheWriterIsLimited) {
   ASSERT_TRUE(journal->reserve(100));
   put(*journal, std::string(200, 'x'));
   EXPECT_THAT(journal->reserve(10).error().message, HasSubstr("bytes wait to be written to j/7"));
-  const auto refused = journal->append(FrameType::begin, "x", 0, {});
+  const auto refused = journal->append(FrameType::begin, "x", {}, {});
   EXPECT_EQ(refused.error().code, Code::unavailable);
-  EXPECT_TRUE(journal->append(FrameType::settle, numbered("x"), 100, {})) << "reserved before";
+  EXPECT_TRUE(journal->append(FrameType::settle, numbered("x"), {100}, {})) << "reserved before";
   EXPECT_TRUE(journal->run_once());
   EXPECT_TRUE(journal->reserve(10));
 }
@@ -295,7 +295,7 @@ TEST_F(JournalTest, AFailedWriteOrSyncIsFinal) {
     EXPECT_THAT(journal->failed()->message, HasSubstr(row.message));
     (files.*row.fail)(-1);
     EXPECT_FALSE(journal->run_once()) << "also when the disk is well again";
-    const auto append = journal->append(FrameType::settle, numbered("x"), 100, {});
+    const auto append = journal->append(FrameType::settle, numbered("x"), {100}, {});
     EXPECT_EQ(append.error().code, Code::unavailable);
     EXPECT_THAT(append.error().message, HasSubstr(row.message));
     EXPECT_EQ(journal->reserve(10).error().code, Code::unavailable);
@@ -353,8 +353,8 @@ TEST_F(JournalTest, ASegmentWithoutNumberedFramesGoesWithItsNeighbours) {
 TEST_F(JournalTest, ASegmentStaysWhileAHoldRunsThatBeganInIt) {
   const auto journal = begin(options_of(512));
   const std::string bytes(100, 'x');
-  const auto first = journal->append(FrameType::begin, bytes, 0, {}).value();
-  const auto second = journal->append(FrameType::begin, bytes, 0, {}).value();
+  const auto first = journal->append(FrameType::begin, bytes, {}, {}).value();
+  const auto second = journal->append(FrameType::begin, bytes, {}, {}).value();
   for (int i = 0; i < 8; ++i) put(*journal, bytes);  // 3 a segment
   ASSERT_TRUE(journal->run_once());
   EXPECT_EQ(journal->drop_segments(100).value(), 0);
@@ -399,7 +399,7 @@ TEST_F(JournalTest, CloseWritesWhatIsLeftAndGivesRoomBack) {
   ASSERT_TRUE(journal->close());
   EXPECT_THAT(segments(), ElementsAre("000001.seg"));
   EXPECT_LT(files_.bytes("j/7/000001.seg").size(), 200U);
-  EXPECT_EQ(journal->append(FrameType::begin, "x", 0, {}).error().code, Code::unavailable);
+  EXPECT_EQ(journal->append(FrameType::begin, "x", {}, {}).error().code, Code::unavailable);
   EXPECT_TRUE(journal->close()) << "closed is closed";
   const auto lock = try_lock_folder(files_, std::string(kFolder)).value();
   ASSERT_NE(lock, nullptr);
@@ -425,7 +425,7 @@ TEST_F(JournalTest, AWaiterIsServedByStepsOfTheWriter) {
   Writer writer(*journal);
   base::StepWorkers workers;
   workers.start("journal", writer, kLong);
-  const auto appended = journal->append(FrameType::settle, numbered("x"), 0, {}).value();
+  const auto appended = journal->append(FrameType::settle, numbered("x"), {}, {}).value();
   EXPECT_TRUE(workers.wait(journal->written(), appended.frame, kLong));
 }
 
@@ -456,7 +456,7 @@ TEST(JournalThreads, EveryAcknowledgedFrameIsThereOnce) {
           const std::string payload =
               numbered(text) + std::string(static_cast<std::size_t>(i), '.');
           if (!journal->reserve(payload.size())) return;
-          const auto done = journal->append(FrameType::settle, payload, payload.size(), {});
+          const auto done = journal->append(FrameType::settle, payload, {payload.size()}, {});
           if (!done) return;
           // The odd ones do the round themselves where the writer sleeps.
           if (done->wake && t % 2 == 0) workers->wake(writer);

@@ -33,7 +33,7 @@ void live_until_killed(const std::string& root) {
   std::ofstream acknowledged(root + "/acknowledged");
   for (int round = 0; round < 100; ++round) {
     for (int i = 0; i <= round % 3; ++i) {
-      if (!journal->append(FrameType::settle, std::string(100, 'x'), 0, {})) return;
+      if (!journal->append(FrameType::settle, std::string(100, 'x'), {}, {})) return;
     }
     if (!journal->run_once()) return;
     acknowledged << journal->last_written() << std::endl;
@@ -87,7 +87,7 @@ TEST(JournalKill, FaultPointsAreNothingInThisBuild) {
   options.folder = root + "/7";
   options.segment_bytes = 1024;
   const auto journal = create(base::system_files(), options).value();
-  ASSERT_TRUE(journal->append(FrameType::settle, std::string(8, 'x'), 0, {}));
+  ASSERT_TRUE(journal->append(FrameType::settle, std::string(8, 'x'), {}, {}));
   EXPECT_TRUE(journal->run_once());
   unsetenv("AIMETER_FAULT");
   std::filesystem::remove_all(root);

@@ -41,7 +41,7 @@ class RecoverTest : public testing::Test {
   }
   void put(int count, FrameType type = FrameType::settle) {
     for (int i = 0; i < count; ++i) {
-      ASSERT_TRUE(journal_->append(type, std::string(kPayload, 'p'), 0, {}));
+      ASSERT_TRUE(journal_->append(type, std::string(kPayload, 'p'), {}, {}));
     }
   }
   Outcome run() {

@@ -144,7 +144,7 @@ Result<budget::Held> EngineLedger::begin(budget::Held held, const HoldAsk& ask) 
   }
   held.reserved_bytes = bytes;
   AIMETER_FAULT_POINT("ledger.before_begin");
-  auto begun = journal_->append(journal::FrameType::begin, store::encode(begin), 0, nullptr);
+  auto begun = journal_->append(journal::FrameType::begin, store::encode(begin), {}, nullptr);
   AIMETER_FAULT_POINT("ledger.after_begin");
   if (!begun) {
     journal_->unreserve(bytes);
@@ -372,7 +372,8 @@ Result<Ledger::Recorded> EngineLedger::write_unheld(store::Settlement settlement
   }
   settlement.epoch = epoch_.load();
   SettleOutcome outcome = count_unheld(settlement);
-  AIMETER_TRY(Written written, write(std::move(outcome), std::move(settlement), bytes));
+  AIMETER_TRY(Written written,
+              write(std::move(outcome), std::move(settlement), {.reserved_bytes = bytes}));
   if (written.wake) deps_.workers.wake(writer_);
   return Recorded{std::move(written.outcome), written.ticket};
 }

@@ -128,7 +128,7 @@ class EngineLedger final : public Ledger {
   struct Frame {
     journal::FrameType type = journal::FrameType::settle;
     store::Settlement settlement = {};
-    journal::Uses uses = 0;
+    journal::Uses uses = {};
     std::function<void()> counted = {};  // runs when it has its number, before anybody sees it
   };
   [[nodiscard]] Result<Numbered> put_numbered(Frame frame);

@@ -3,11 +3,14 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <expected>
+#include <memory>
 #include <stdexcept>
+#include <thread>
 
 #include "aimeter/aimeter.h"
 #include "aimeter/testing.h"
@@ -116,6 +119,64 @@ TEST(Coroutine, one_that_is_destroyed_gives_its_hold_back) {
   EXPECT_TRUE(reached);
   EXPECT_EQ(engine->tenant("acme").check_limit(acme)->held->count, 0);
   EXPECT_EQ(engine->tenant("acme").check_limit(acme)->used->count, 0);
+}
+
+// ---- how a coroutine waits for what the engine answers
+
+using Done = std::move_only_function<void(int)>;
+
+TEST(Waiting, an_answer_of_another_thread_is_never_lost_however_soon_it_comes) {
+  std::atomic<Done*> asked = nullptr;
+  const std::jthread engine([&](const std::stop_token& stop) {
+    while (!stop.stop_requested()) {
+      if (const std::unique_ptr<Done> done{asked.exchange(nullptr)}) (*done)(1);
+    }
+  });
+  constexpr int kTimes = 20'000;
+  int answered = 0;
+  run([&]() -> asio::awaitable<void> {
+    for (int i = 0; i < kTimes; ++i) {
+      auto ask = [&](Done done) { asked = std::make_unique<Done>(std::move(done)).release(); };
+      answered += co_await detail::awaited<int, detail::GoOn::at_once>(ask);
+    }
+  });
+  EXPECT_EQ(answered, kTimes);
+}
+
+TEST(Waiting, only_a_posted_one_lets_others_run_when_the_answer_is_there_at_once) {
+  bool others_ran = false;
+  asio::io_context io;
+  const auto wait = [&]() -> asio::awaitable<void> {
+    const auto at_once = [](Done done) { done(3); };
+    asio::post(io, [&] { others_ran = true; });
+    const int first = co_await detail::awaited<int, detail::GoOn::at_once>(at_once);
+    EXPECT_EQ(first, 3);
+    EXPECT_FALSE(others_ran);
+    const int second = co_await detail::awaited<int, detail::GoOn::posted>(at_once);
+    EXPECT_EQ(second, 3);
+    EXPECT_TRUE(others_ran);
+  };
+  asio::co_spawn(io, wait, asio::detached);
+  io.run();
+  EXPECT_TRUE(others_ran);
+}
+
+TEST(Waiting, who_is_never_answered_ends_with_the_callback) {
+  const auto alive = std::make_shared<int>(0);
+  asio::io_context io;
+  Done kept;
+  const auto wait = [&]() -> asio::awaitable<void> {
+    const auto held = alive;
+    const auto keep = [&](Done done) { kept = std::move(done); };
+    co_await detail::awaited<int, detail::GoOn::at_once>(keep);
+    ADD_FAILURE() << "nobody answered";
+  };
+  asio::co_spawn(io, wait, asio::detached);
+  io.poll();
+  EXPECT_EQ(alive.use_count(), 2) << "it waits";
+  kept = {};
+  io.run();  // Asio unwinds it on its executor; nothing else keeps the loop
+  EXPECT_EQ(alive.use_count(), 1);
 }
 
 TEST(Coroutine, many_on_one_thread_share_a_key_and_bill_once) {

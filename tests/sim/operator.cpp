@@ -100,8 +100,14 @@ std::int64_t Callers::room_of(Process& process, const Asking& asking) {
 
 void Callers::check_room(Process& process) {
   for (const Account& account : accounts_) {
-    check_room_of(process, {account, BillingMode::plan});
-    if (has_wallets()) check_room_of(process, {account, BillingMode::credits});
+    const Asking plan{account, BillingMode::plan};
+    const std::int64_t room = room_of(process, plan);
+    check_room_of(process, plan);
+    if (!has_wallets() || process.failed() || world_.failed()) continue;
+    // A limit that fell meanwhile leaves the lease of the older one, which may be spent: the term
+    // `fallen` of the bound.
+    if (room_of(process, plan) != room) continue;
+    check_room_of(process, {account, BillingMode::credits});
   }
 }
 
