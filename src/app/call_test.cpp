@@ -4,6 +4,7 @@
 #include <expected>
 #include <future>
 #include <stdexcept>
+#include <thread>
 
 #include "aimeter/aimeter.h"
 #include "aimeter/testing.h"
@@ -432,6 +433,34 @@ TEST(Call, a_hold_ends_once) {
   ASSERT_FALSE(after);
   EXPECT_EQ(after.error().code, Code::failed_precondition);
   EXPECT_EQ(engine.log().count("ProviderCallFailed"), 1U);
+}
+
+struct SaysWhenItGoes final : ProviderClient {
+  explicit SaysWhenItGoes(std::promise<std::thread::id>& told) : gone(told) {}
+  ~SaysWhenItGoes() override { gone.set_value(std::this_thread::get_id()); }
+  Result<Usage> usage(std::string_view, std::string_view) const override { return Usage{}; }
+  std::promise<std::thread::id>& gone;
+};
+
+// The first hold of an account is answered by a thread of the engine, which then cannot end it.
+TEST(Call, an_engine_whose_last_keeper_is_a_callback_ends_on_another_thread) {
+  std::promise<std::thread::id> gone, answered;
+  std::promise<void> let_go;
+  {
+    const auto client = [&gone] { return std::make_unique<SaysWhenItGoes>(gone); };
+    const auto engine = open("memory:", {.providers = {{"mine", client}}});
+    ASSERT_TRUE(engine) << engine.error().message;
+    const auto keeps = [last = *engine, &answered, &let_go](const Result<Hold>& hold) {
+      EXPECT_TRUE(hold) << hold.error().message;
+      let_go.get_future().wait();
+      answered.set_value(std::this_thread::get_id());
+    };
+    engine->meter().for_tenant("acme").using_provider("openai", "gpt-4o-mini").hold(keeps);
+  }
+  let_go.set_value();
+  const std::thread::id answering = answered.get_future().get();
+  EXPECT_NE(answering, std::this_thread::get_id());
+  EXPECT_NE(gone.get_future().get(), answering);
 }
 
 // ---- keys

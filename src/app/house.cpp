@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "app/settings.h"
+#include "base/aside.h"
 #include "base/fork.h"
 #include "base/log.h"
 #include "drivers/billing_drivers.h"
@@ -51,10 +52,13 @@ House::~House() {
 
 Result<std::shared_ptr<MeterCore>> House::build(std::string_view dsn, OpenOptions options) {
   AIMETER_CHECK_OK(check_options(options));
-  // A forked child must not stop threads that it does not have: there it leaks.
   const std::shared_ptr<House> house(new House(dsn, std::move(options)),
                                      [born = base::ForkMark()](House* made) {
-                                       if (!born.forked()) delete made;
+                                       // A forked child must not stop threads that it does not
+                                       // have: there it leaks.
+                                       if (born.forked()) return;
+                                       if (!base::on_worker_thread()) return delete made;
+                                       base::aside([made] { delete made; });
                                      });
   AIMETER_CHECK_OK(house->build_answers());
   AIMETER_CHECK_OK(house->build_billing());

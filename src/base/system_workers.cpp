@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "aimeter/result.h"
+#include "base/aside.h"
 #include "base/futex.h"
 #include "base/mutex.h"
 #include "base/workers.h"
@@ -127,6 +128,7 @@ class SystemWorkers final : public Workers {
       return done;
     }
     void run(Worker& worker, Wait idle_max) {
+      mark_worker_thread();
       while (true) {
         woken.store(0);  // before the look at `stopping`: stop() sets it, then wakes
         if (stopping.load()) return;

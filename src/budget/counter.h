@@ -55,8 +55,8 @@ struct Counter {
   [[nodiscard]] Amount least(Amount need) const {
     return kind == BudgetKind::cost ? need : std::max<Amount>(need, 1);  // an empty wallet: none
   }
-  // A limit of 0 lets nothing through, whatever is leased. A wallet whose credits come to 0 has what
-  // corrections gave back beyond its use.
+  // A limit of 0 lets nothing through, whatever is leased. A wallet whose credits come to 0 is not
+  // shut: it has what corrections gave back beyond its use.
   [[nodiscard]] bool shut() const { return kind != BudgetKind::credits && limit && *limit == 0; }
   [[nodiscard]] bool fits_lease(Amount need) const { return least(need) <= free && !shut(); }
   // On the store's word: running calls of all engines counted, leases not.

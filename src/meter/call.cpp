@@ -31,29 +31,33 @@ Result<Settled> RunningCall::settle(Answered answered) {
   return settled;
 }
 
-// ---- The same for event loops.
+// ---- The same for event loops. A callback gives up the call, and with it the engine, before it
+// answers: whoever gets the answer may be the last to keep the engine, not one of its own threads.
 
 void Core::begin(Call call, HoldDone done) {
   Result<std::shared_ptr<RunningCall>> prepared = prepare(std::move(call));
   if (!prepared) return done(std::unexpected(std::move(prepared).error()));
-  const std::shared_ptr<RunningCall> running = *std::move(prepared);
-  if (!running->prepared().key) return hold(running, std::move(done));
-  deps_.ledger.enter_key(*running->prepared().key, [this, running, done = std::move(done)](
-                                                       Result<ledger::KeyEntry> entry) mutable {
+  std::shared_ptr<RunningCall> running = *std::move(prepared);
+  if (!running->prepared().key) return hold(std::move(running), std::move(done));
+  const store::KeyRef& key = *running->prepared().key;
+  deps_.ledger.enter_key(key, [this, running,
+                               done = std::move(done)](Result<ledger::KeyEntry> entry) mutable {
     const Status boarded = entry ? running->boards(*entry) : Status(std::unexpected(entry.error()));
-    if (!boarded) return done(std::unexpected(boarded.error()));
-    hold(running, std::move(done));
+    if (boarded) return hold(std::move(running), std::move(done));
+    running.reset();
+    done(std::unexpected(boarded.error()));
   });
 }
 
-void Core::hold(const std::shared_ptr<RunningCall>& running, HoldDone done) {
-  if (running->is_repeat()) return done(Hold(running));
-  deps_.ledger.hold(running->prepared().ask,
-                    [running, done = std::move(done)](Result<budget::Held> held) mutable {
-                      const Status holding = running->holds(std::move(held));
-                      if (!holding) return done(std::unexpected(holding.error()));
-                      done(Hold(running));
-                    });
+void Core::hold(std::shared_ptr<RunningCall> running, HoldDone done) {
+  if (running->is_repeat()) return done(Hold(std::move(running)));
+  const ledger::HoldAsk& ask = running->prepared().ask;
+  deps_.ledger.hold(ask, [running, done = std::move(done)](Result<budget::Held> held) mutable {
+    const Status holding = running->holds(std::move(held));
+    if (holding) return done(Hold(std::move(running)));
+    running.reset();
+    done(std::unexpected(holding.error()));
+  });
 }
 
 void RunningCall::settle(Answered answered, SettleDone done) {
@@ -64,7 +68,8 @@ void RunningCall::settle(Answered answered, SettleDone done) {
                       done = std::move(done)](LimitCheck limit) mutable {
       settled.limit = std::move(limit);
       self->finish(settled);
-      done(settled);
+      self.reset();
+      done(std::move(settled));
     });
   }
   store::Settlement settlement = std::move(outcome->settlement);
@@ -74,6 +79,7 @@ void RunningCall::settle(Answered answered, SettleDone done) {
        done = std::move(done)](Result<ledger::SettleOutcome> written) mutable {
         Settled settled = self->conclude(*outcome, std::move(written));
         self->finish(settled);
+        self.reset();
         done(std::move(settled));
       });
 }

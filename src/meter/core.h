@@ -136,7 +136,7 @@ class Core final : public MeterCore {
                                        store::Settlement& adjustment);
   struct Repriced;
   [[nodiscard]] Result<Repriced> reprice_row(const UsageRecord& row, Run run);
-  void hold(const std::shared_ptr<RunningCall>& running, HoldDone done);
+  void hold(std::shared_ptr<RunningCall> running, HoldDone done);
   struct Claimed;
   [[nodiscard]] Result<ledger::HoldClaim> open_token(const std::optional<TenantId>& tenant,
                                                      std::string_view token);

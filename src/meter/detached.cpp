@@ -75,7 +75,9 @@ void RunningCall::detach(DetachDone done) {
   core().deps().ledger.detach(held_, claim(),
                               [self = shared_from_this(),
                                done = std::move(done)](Result<ledger::Detached> detached) mutable {
-                                done(self->end_detaching(std::move(detached)));
+                                Result<HoldToken> token = self->end_detaching(std::move(detached));
+                                self.reset();
+                                done(std::move(token));
                               });
 }
 
@@ -184,7 +186,9 @@ void Core::settle_token(const std::optional<TenantId>& tenant, std::string_view 
       std::move(settlement),
       [this, engine = self(), made = std::move(made),
        done = std::move(done)](Result<ledger::DetachedOutcome> written) mutable {
-        done(conclude(std::move(*made), std::move(written)));
+        Result<Settled> settled = conclude(std::move(*made), std::move(written));
+        engine.reset();
+        done(std::move(settled));
       });
 }
 

@@ -142,7 +142,9 @@ void RunningCall::limit_now(std::move_only_function<void(LimitCheck)> done) {
                                                     Result<budget::Held> held) mutable {
     if (held) self->core().deps().ledger.release(*std::move(held), "only looked");
     const bool away = !held && held.error().code == Code::unavailable;
-    done(away ? LimitCheck{} : self->limit_now());
+    LimitCheck check = away ? LimitCheck{} : self->limit_now();
+    self.reset();
+    done(std::move(check));
   });
 }
 
