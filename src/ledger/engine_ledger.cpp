@@ -477,7 +477,20 @@ bool EngineLedger::write_round() {
   } else if (options_.durability == Durability::journal) {
     run_done(journal_->written().passed());  // also of the rounds of write_for_one()
   }
+  let_store_catch_up();
   return more;
+}
+
+store::Seq EngineLedger::backlog() const {
+  const store::Seq applied = applied_.passed(), newest = tail_.newest();
+  return newest > applied ? newest - applied : 0;
+}
+
+// Callers wait for the next round: the projector has the processor until the store has some more.
+void EngineLedger::let_store_catch_up() {
+  constexpr base::Wait kLongest = std::chrono::milliseconds(50);
+  if (backlog() < options_.far_behind || store_refuses_.load()) return;
+  deps_.workers.wait(applied_, applied_.passed() + 1, kLongest);
 }
 
 // ---------------------------------------------------------------- reads
@@ -558,9 +571,7 @@ Status EngineLedger::drain() {
 Ledger::Health EngineLedger::health() const {
   Health health;
   health.engine = engine_;
-  const std::uint64_t applied = applied_.passed();
-  const store::Seq newest = tail_.newest();
-  health.backlog = newest > applied ? newest - applied : 0;
+  health.backlog = backlog();
   budget::Held leased;
   leased.parts.push_back({.epoch = epoch_.load(), .leased = true});
   if (const std::optional<Error> why = refuses(leased, deps_.clock.now())) {

@@ -217,6 +217,8 @@ class EngineLedger final : public Ledger {
     EngineLedger& ledger_;
   };
   bool write_round();
+  [[nodiscard]] store::Seq backlog() const;  // settlements that the store lacks
+  void let_store_catch_up();
   bool write_for_one();
 
   Deps deps_;
@@ -243,6 +245,7 @@ class EngineLedger final : public Ledger {
   std::atomic<bool> store_broken_{false};        // it said corrupt: for good
   std::atomic<bool> alone_{false};               // no other engine lives, at the last word
   std::atomic<bool> control_serves_{false};      // calls wait for leases: they go first
+  std::atomic<bool> store_refuses_{false};       // the last batch was not taken
 
   struct Waiting {
     std::uint64_t ticket = 0;

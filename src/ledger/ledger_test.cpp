@@ -393,6 +393,30 @@ TEST(Ledger, BeyondTheTailTheJournalIsReadAgain) {
   world.expect_clean();
 }
 
+TEST(Ledger, CallersWaitALittleForAStoreThatIsFarBehind) {
+  World world;
+  world.options.far_behind = 4;
+  int waits = 0;
+  world.workers.set_on_idle([&waits] { ++waits; });
+  world.subscribe(kAcme, limited(10'000));
+  auto ledger = world.open();
+  ASSERT_TRUE(use(*ledger, kAcme, 10));
+  ASSERT_TRUE(ledger->drain());
+  waits = 0;
+  world.workers.hold_back("aim-project");
+  for (int call = 0; call < 3; ++call) ASSERT_TRUE(use(*ledger, kAcme, 10));
+  EXPECT_EQ(waits, 0) << "it is not far behind";
+  for (int call = 0; call < 3; ++call) ASSERT_TRUE(use(*ledger, kAcme, 10)) << "also then";
+  EXPECT_GT(waits, 0);
+  world.workers.hold_back("");
+  ASSERT_TRUE(ledger->drain());
+  waits = 0;
+  ASSERT_TRUE(use(*ledger, kAcme, 10));
+  EXPECT_EQ(waits, 0) << "it has caught up";
+  EXPECT_EQ(world.state(tokens_of(kAcme)).used, 80) << "the projector had its turn";
+  world.expect_clean();
+}
+
 TEST(Ledger, WithoutASubscriptionTheOperatorChooses) {
   World world;
   world.options.without_subscription = plans::WithoutSubscription::refuse;

@@ -19,6 +19,7 @@ constexpr std::uint64_t kAllFrames = ~std::uint64_t{0};
 // a call: neighbours in a tree are written together, each counter once.
 constexpr Duration kTransactionLongest = std::chrono::milliseconds(20);
 constexpr Duration kTransactionAlone = std::chrono::milliseconds(60);
+constexpr Duration kTransactionBehind = std::chrono::milliseconds(150);
 constexpr std::size_t kBatchLeast = 64;
 constexpr std::size_t kBatchYielding = 1'024;
 constexpr store::Seq kBacklogMax = 32'768;
@@ -82,9 +83,7 @@ void EngineLedger::read_spilled(std::uint64_t from_frame) {
 }
 
 // Calls that wait for a lease go first, unless the store falls too far behind.
-bool EngineLedger::yields() const {
-  return control_serves_.load() && tail_.newest() - store_seq_ < kBacklogMax;
-}
+bool EngineLedger::yields() const { return control_serves_.load() && backlog() < kBacklogMax; }
 
 bool EngineLedger::project() {
   if (!batch_.empty() && deps_.clock.boot() < retry_at_) return false;
@@ -93,6 +92,7 @@ bool EngineLedger::project() {
   const Duration began = deps_.clock.boot();
   const std::size_t applied_now = batch_.size();
   const Status applied = apply_batch();
+  store_refuses_.store(!applied);
   if (!applied) {
     retry_at_ = deps_.clock.boot() + kRetryAfter;
     const base::Lock lock(trouble_mutex_);
@@ -102,7 +102,9 @@ bool EngineLedger::project() {
   const Duration took = deps_.clock.boot() - began;
   // A part of a batch waits for company: one transaction of many rows costs less than many.
   const bool was_full = applied_now >= batch_now_;
-  if (took > (alone_.load() ? kTransactionAlone : kTransactionLongest)) {
+  const bool behind = backlog() >= options_.far_behind / 2;
+  const Duration alone = behind ? kTransactionBehind : kTransactionAlone;
+  if (took > (alone_.load() ? alone : kTransactionLongest)) {
     batch_now_ = std::max(kBatchLeast, batch_now_ / 2);
   } else if (journal_ != nullptr) {
     batch_now_ = std::min(options_.batch_size, batch_now_ * 2);
