@@ -1,5 +1,6 @@
 #include "base/aside.h"
 
+#include <memory>
 #include <string>
 #include <system_error>
 #include <thread>
@@ -20,10 +21,16 @@ class Asides {
   }
   void run(std::move_only_function<void()> work) {
     const Lock lock(mutex_);
-    last_ = std::thread([before = std::move(last_), work = std::move(work)]() mutable {
-      if (before.joinable()) before.join();
-      work();
-    });
+    const auto before = std::make_shared<std::thread>(std::move(last_));
+    try {
+      last_ = std::thread([before, work = std::move(work)]() mutable {
+        if (before->joinable()) before->join();
+        work();
+      });
+    } catch (...) {
+      last_ = std::move(*before);  // it is joined all the same
+      throw;
+    }
   }
 
  private:

@@ -35,7 +35,7 @@ struct Options {
   std::uint64_t segment_bytes = 64ULL << 20;
   std::size_t batch_size = 16'384;
   std::size_t tail_max = 262'144;  // settlements in memory; beyond it the journal is read again
-  store::Seq far_behind = 8'192;  // settlements; then callers wait for the store as well
+  store::Seq far_behind = 8'192;   // settlements; then callers wait for the store as well
   Duration hold_wait = std::chrono::milliseconds(2'500);
   Duration lease_ttl = std::chrono::seconds(30);
   Duration hold_ttl = std::chrono::minutes(10);
