@@ -26,7 +26,7 @@ struct Options {
   std::string currency = "usd";
   std::shared_ptr<const currency::Rates> rates = {};  // null: none
   std::string billing_driver = "null";
-  bool overdraft = false;                             // a balance below zero refuses no call
+  bool overdraft = false;  // a balance below zero refuses no call
   UnknownModel unknown_model = UnknownModel::provisional;
   FeatureNames feature_names = FeatureNames::checked;
   Metadata metadata = Metadata::sanitized;

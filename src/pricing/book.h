@@ -102,8 +102,8 @@ struct Model {
   std::vector<Row> rows = {};
   std::uint64_t at_parent = 0;  // parts charged at their parent's price when they have none
   std::optional<std::int64_t> max_tokens = {};  // the most of one call, in and out together
-  std::string source = {};      // a key of BookData::sources
-  std::string reference = {};   // where the source says it has it from
+  std::string source = {};                      // a key of BookData::sources
+  std::string reference = {};                   // where the source says it has it from
   friend bool operator==(const Model&, const Model&) = default;
 };
 

@@ -42,8 +42,8 @@ class SseReader {
   std::string name_ = {};
   bool has_data_ = false;
   bool line_too_long_ = false;  // what has come of the line is above the limit
-  bool after_cr_ = false;  // an LF that comes next belongs to the line before
-  bool dropping_ = false;  // the event is too large: nothing of it is kept
+  bool after_cr_ = false;       // an LF that comes next belongs to the line before
+  bool dropping_ = false;       // the event is too large: nothing of it is kept
   bool too_large_ = false;
 };
 

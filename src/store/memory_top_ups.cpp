@@ -35,7 +35,7 @@ Result<Changed> put(State& state, const PutAutoTopUp& change, Instant /*now*/) {
   if (key.currency != change.rule->amount.currency) {
     return bad_input("currency", change.rule->amount.currency, key.currency + ", the wallet's");
   }
-  (void)budget_at(state, key);  // it is there from now on
+  (void)budget_at(state, key);             // it is there from now on
   state.top_ups[key].rule = *change.rule;  // a claim under way stays
   return Changed{.rows = 1};
 }

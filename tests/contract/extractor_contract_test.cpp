@@ -47,9 +47,8 @@ const Input kInputs[] = {
     {"chat as an array", "[" + kChat + ",\n" + kChat + "]"},
     {"chat as a message", message_of(kChat)},
     {"a message and half of one", message_of(kChat) + message_of(kChat).substr(0, 20)},
-    {"messages",
-     R"({"type":"message","usage":{"input_tokens":1,"cache_read_input_tokens":2,)"
-     R"("output_tokens":3}})"},
+    {"messages", R"({"type":"message","usage":{"input_tokens":1,"cache_read_input_tokens":2,)"
+                 R"("output_tokens":3}})"},
     {"generateContent", R"({"usageMetadata":{"promptTokenCount":1,"candidatesTokenCount":2}})"},
     {"converse", R"({"usage":{"inputTokens":1,"outputTokens":2,"totalTokens":3}})"},
     {"usage that is a text", R"({"usage":"10"})"},

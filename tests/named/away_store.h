@@ -155,8 +155,7 @@ class AwayStore final : public store::Store {
                                                              std::size_t limit) const override {
     return behind_->credit_transactions(filter, limit);
   }
-  Result<std::vector<store::TopUpState>> top_ups(
-      const store::TopUpFilter& filter) const override {
+  Result<std::vector<store::TopUpState>> top_ups(const store::TopUpFilter& filter) const override {
     return behind_->top_ups(filter);
   }
   Result<std::vector<CreditLot>> credit_lots(const Account& account,

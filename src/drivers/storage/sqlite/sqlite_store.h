@@ -110,8 +110,7 @@ class SqliteStore final : public store::Store {
   Result<std::vector<store::WalletState>> wallets(const store::WalletFilter& filter) const override;
   Result<std::vector<store::CreditMove>> credit_transactions(const store::CreditFilter& filter,
                                                              std::size_t limit) const override;
-  Result<std::vector<store::TopUpState>> top_ups(
-      const store::TopUpFilter& filter) const override;
+  Result<std::vector<store::TopUpState>> top_ups(const store::TopUpFilter& filter) const override;
   Result<std::vector<CreditLot>> credit_lots(const Account& account,
                                              store::Lots which) const override;
   Result<std::vector<store::BatchRow>> overage_batches(
