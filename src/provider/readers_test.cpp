@@ -25,6 +25,15 @@ TEST(FindLineEnd, FindsTheFirstEndAtEveryPlace) {
   EXPECT_EQ(find_line_end(std::string(40, 'x')), std::string_view::npos);
 }
 
+TEST(FindLineEnd, FindsTheFirstEndOfALongText) {
+  std::string text(3'000, 'x');
+  EXPECT_EQ(find_line_end(text), std::string_view::npos);
+  for (const std::size_t at : {2'999U, 2'560U, 1'024U, 1'023U, 513U, 512U, 511U, 1U}) {
+    text[at] = at % 2 == 0 ? '\n' : '\r';
+    EXPECT_EQ(find_line_end(text), at);
+  }
+}
+
 struct FilterRow {
   const char* why;
   const char* json;
@@ -46,6 +55,8 @@ constexpr FilterRow kFilterRows[] = {
     {"a value is no key, but parsing it does no harm", R"(["usage"])", true},
     {"cut inside the key's value", R"({"usage":)", true},
     {"cut inside the key", R"({"usag)", false},
+    {"cut behind a quote", R"({"a":1,")", false},
+    {"an escape that is none", R"({"text":"\e"})", false},
     {"empty", "", false},
 };
 
@@ -54,8 +65,9 @@ TEST(KeyFilter, HitsWhatCanCarryUsage) {
   const KeyFilter filter(kKeys);
   for (const FilterRow& row : kFilterRows) {
     SCOPED_TRACE(row.why);
-    for (std::size_t pad = 0; pad < 20; ++pad)  // at every place of a block
+    for (std::size_t pad = 0; pad < 70; ++pad) {  // at every place of a block
       EXPECT_EQ(filter.hit(std::string(pad, ' ') + row.json), row.hit) << pad;
+    }
   }
 }
 

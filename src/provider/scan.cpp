@@ -5,12 +5,15 @@
 
 #include "aimeter/result.h"
 
-#if defined(__SSE2__)
-#include <emmintrin.h>
+#if defined(__x86_64__)
+#include <immintrin.h>
 #endif
 
 namespace aimeter::provider {
 namespace {
+
+// So far is looked for '\n' while lines end in '\r': short lines must not each see all of the rest.
+constexpr std::size_t kWindow = 512;
 
 bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 
@@ -19,27 +22,64 @@ std::size_t skip_spaces(std::string_view json, std::size_t at) {
   return at;
 }
 
-#if defined(__SSE2__)
-constexpr std::size_t kBlock = 16;
-__m128i block_at(std::string_view text, std::size_t at) {
-  return _mm_loadu_si128(reinterpret_cast<const __m128i*>(text.data() + at));
+bool starts(char first, char second, const KeyFilter::Letters& letters) {
+  if (first != '"' && first != '\\') return false;
+  return second == letters[0] || second == letters[1] || second == letters[2];
 }
-__m128i equal(__m128i block, char c) { return _mm_cmpeq_epi8(block, _mm_set1_epi8(c)); }
+
+std::size_t next_start(std::string_view json, std::size_t at, const KeyFilter::Letters& letters) {
+  for (; at + 1 < json.size(); ++at) {
+    if (starts(json[at], json[at + 1], letters)) return at;
+  }
+  return std::string_view::npos;
+}
+
+#if defined(__x86_64__)
+constexpr std::size_t kBlock = 32;
+
+// The last block overlaps the one before it, so that no byte is looked at alone.
+[[gnu::target("avx2")]] std::size_t next_start_avx2(std::string_view json, std::size_t from,
+                                                    const KeyFilter::Letters& letters) {
+  if (json.size() < from + kBlock + 1) return next_start(json, from, letters);
+  const __m256i quote = _mm256_set1_epi8('"'), escape = _mm256_set1_epi8('\\');
+  const __m256i one = _mm256_set1_epi8(letters[0]), two = _mm256_set1_epi8(letters[1]),
+                three = _mm256_set1_epi8(letters[2]);
+  const std::size_t last = json.size() - kBlock - 1;
+  for (std::size_t at = from;; at = std::min(at + kBlock, last)) {
+    const auto* const block = reinterpret_cast<const __m256i*>(json.data() + at);
+    const auto* const next = reinterpret_cast<const __m256i*>(json.data() + at + 1);
+    const __m256i first = _mm256_loadu_si256(block), second = _mm256_loadu_si256(next);
+    const __m256i opens =
+        _mm256_or_si256(_mm256_cmpeq_epi8(first, quote), _mm256_cmpeq_epi8(first, escape));
+    const __m256i letter = _mm256_or_si256(
+        _mm256_or_si256(_mm256_cmpeq_epi8(second, one), _mm256_cmpeq_epi8(second, two)),
+        _mm256_cmpeq_epi8(second, three));
+    const auto mask = static_cast<unsigned>(_mm256_movemask_epi8(_mm256_and_si256(opens, letter)));
+    if (mask != 0) return at + static_cast<std::size_t>(std::countr_zero(mask));
+    if (at == last) return std::string_view::npos;
+  }
+}
+
+const bool kHasAvx2 = __builtin_cpu_supports("avx2") != 0;
 #endif
+
+std::size_t find_start(std::string_view json, std::size_t at, const KeyFilter::Letters& letters) {
+#if defined(__x86_64__)
+  if (kHasAvx2) return next_start_avx2(json, at, letters);
+#endif
+  return next_start(json, at, letters);
+}
 
 }  // namespace
 
 std::size_t find_line_end(std::string_view text) {
-  std::size_t at = 0;
-#if defined(__SSE2__)
-  for (; at + kBlock <= text.size(); at += kBlock) {
-    const __m128i block = block_at(text, at);
-    const int mask = _mm_movemask_epi8(_mm_or_si128(equal(block, '\n'), equal(block, '\r')));
-    if (mask != 0) return at + static_cast<std::size_t>(std::countr_zero(unsigned(mask)));
+  for (std::size_t at = 0; at < text.size(); at += kWindow) {
+    const std::string_view window = text.substr(at, kWindow);
+    const std::size_t end = window.find('\n');
+    const std::size_t cr = window.substr(0, end).find('\r');
+    if (cr != std::string_view::npos) return at + cr;
+    if (end != std::string_view::npos) return at + end;
   }
-#endif
-  for (; at < text.size(); ++at)
-    if (text[at] == '\n' || text[at] == '\r') return at;
   return std::string_view::npos;
 }
 
@@ -54,33 +94,20 @@ KeyFilter::KeyFilter(std::span<const std::string_view> keys) : keys_(keys) {
     AIMETER_ASSERT(used < kFirstLettersMax);
     letters_[used++] = key.front();
   }
+  AIMETER_ASSERT(std::ranges::find(letters_, 'u') != letters_.end());
 }
 
 bool KeyFilter::hit(std::string_view json) const {
-  std::size_t at = 0;
-#if defined(__SSE2__)
-  for (; at + kBlock + 1 <= json.size(); at += kBlock) {
-    const __m128i first = block_at(json, at);
-    const __m128i second = block_at(json, at + 1);
-    __m128i letter = equal(second, letters_[0]);
-    letter = _mm_or_si128(letter, equal(second, letters_[1]));
-    letter = _mm_or_si128(letter, equal(second, letters_[2]));
-    const __m128i key = _mm_and_si128(equal(first, '"'), letter);
-    const __m128i escape = _mm_and_si128(equal(first, '\\'), equal(second, 'u'));
-    unsigned mask = unsigned(_mm_movemask_epi8(_mm_or_si128(key, escape)));
-    for (; mask != 0; mask &= mask - 1)
-      if (hit_at(json, at + static_cast<std::size_t>(std::countr_zero(mask)))) return true;
-  }
-#endif
-  for (; at + 1 < json.size(); ++at) {
-    const bool starts = json[at] == '"' || (json[at] == '\\' && json[at + 1] == 'u');
-    if (starts && hit_at(json, at)) return true;
+  std::size_t at = find_start(json, 0, letters_);
+  while (at != std::string_view::npos) {
+    if (hit_at(json, at)) return true;
+    at = find_start(json, at + 1, letters_);
   }
   return false;
 }
 
 bool KeyFilter::hit_at(std::string_view json, std::size_t quote) const {
-  if (json[quote] == '\\') return true;
+  if (json[quote] == '\\') return json[quote + 1] == 'u';
   const std::string_view rest = json.substr(quote + 1);
   for (const std::string_view key : keys_) {
     if (!rest.starts_with(key)) continue;
