@@ -108,7 +108,8 @@ Result<std::vector<std::string>> CsvReader::split(std::string_view text) const {
 }
 
 std::string csv_field(std::string_view text) {
-  if (text.find_first_of(",\"\r\n") == std::string_view::npos) return std::string(text);
+  const bool plain = text.find_first_of(",\"\r\n") == std::string_view::npos;
+  if (plain && !text.starts_with(kByteOrderMark)) return std::string(text);
   std::string field = "\"";
   for (const char c : text) {
     if (c == '"') field += '"';

@@ -102,6 +102,7 @@ TEST(Csv, fields_are_quoted_when_they_must) {
   EXPECT_EQ(csv_field("P1"), "P1");
   EXPECT_EQ(csv_field(""), "");
   EXPECT_EQ(csv_field("a,b"), "\"a,b\"");
+  EXPECT_EQ(csv_field("\xef\xbb\xbfid"), "\"\xef\xbb\xbfid\"") << "first in a file it would go";
   EXPECT_EQ(csv_field("say \"hi\""), "\"say \"\"hi\"\"\"");
 }
 
