@@ -33,7 +33,7 @@ enum class CreditCause : std::uint8_t {
   usage = 3,       // a settled call
   correction = 4,  // an adjustment of a settled call
   withdrawal = 5,
-  refund = 6,  // of a debit
+  refund = 6,  // of a debit; as a debit: what a correction gave back a second time
   expiry = 7   // what was left of a lot when its time was over
 };
 enum class LotKind : std::uint8_t { paid = 0, promotional = 1 };
@@ -46,8 +46,10 @@ struct CreditTransaction {
   Meta meta = {};
   Instant created_at = {};
   CreditCause cause = CreditCause::top_up;
-  std::int64_t usage_id = 0;   // row of the settlement, of a usage and a correction
-  std::int64_t refers_to = 0;  // of a refund its debit; of a correction the row that it corrects
+  std::int64_t usage_id = 0;  // row of the settlement; of a refund the usage of its debit
+  // Of a refund its debit, of one that is taken back the correction that gave its money as well;
+  // of a correction the row that it corrects.
+  std::int64_t refers_to = 0;
   [[nodiscard]] bool is_credit() const { return direction == Direction::credit; }
   [[nodiscard]] bool is_debit() const { return direction == Direction::debit; }
   friend bool operator==(const CreditTransaction&, const CreditTransaction&) = default;
@@ -112,7 +114,9 @@ class Wallet {
   // Needs a balance that has the amount beside what is set aside for calls.
   [[nodiscard]] Result<CreditTransaction> deduct_credits(Money amount,
                                                          CreditOptions options = {}) const;
-  // Of a usage or a withdrawal, by the id of its transaction; all that is left of it, or a part.
+  // Of a usage, a correction or a withdrawal, by the id of its transaction; all that is left of it,
+  // or a part. A usage and its corrections give back what they took, once: what an adjustment gives
+  // of money that was refunded before is taken back with it.
   [[nodiscard]] Result<CreditTransaction> refund(std::int64_t debit,
                                                  std::optional<Money> amount = std::nullopt,
                                                  CreditOptions options = {}) const;

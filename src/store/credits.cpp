@@ -146,23 +146,29 @@ std::unexpected<Error> not_enough_credits(const Money& balance, Amount leased,
 }
 
 Result<Amount> refund_amount(const RefundCredits& change, const CreditTransaction& debit,
-                             Amount given_back) {
-  if (debit.is_credit() || debit.cause == CreditCause::expiry) {
+                             Amount left) {
+  const bool of_no_cost = debit.cause == CreditCause::expiry || debit.cause == CreditCause::refund;
+  if (debit.is_credit() || of_no_cost) {
     return fail(Code::failed_precondition,
                 fmt::format("debit: transaction {} is a {}; expected a usage or a withdrawal",
                             debit.id, name_of(debit.cause)));
   }
-  const Money left{std::max<Amount>(0, debit.amount.nanos - given_back), debit.amount.currency};
-  const Money amount = change.amount.value_or(left);
-  if (amount.currency != left.currency) {
-    return bad_input("currency", amount.currency, left.currency + ", the wallet's");
+  const Money most{std::max<Amount>(0, left), debit.amount.currency};
+  const Money amount = change.amount.value_or(most);
+  if (amount.currency != most.currency) {
+    return bad_input("currency", amount.currency, most.currency + ", the wallet's");
   }
-  if (left.nanos == 0 || amount.nanos > left.nanos) {
+  if (most.nanos == 0 || amount.nanos > most.nanos) {
     return fail(Code::failed_precondition,
                 fmt::format("amount: {} is more than what is left of debit {}, {}", amount.text(),
-                            debit.id, left.text()));
+                            debit.id, most.text()));
   }
   return amount.nanos;
+}
+
+std::int64_t usage_of(const CreditTransaction& debit) {
+  if (debit.cause == CreditCause::usage) return debit.usage_id;
+  return debit.cause == CreditCause::correction ? debit.refers_to : 0;
 }
 
 }  // namespace aimeter::store

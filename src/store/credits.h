@@ -154,7 +154,11 @@ enum class Lots : std::uint8_t { open, all };  // open: something is left
 // Errors of a refund that the store has to ask about.
 [[nodiscard]] std::unexpected<Error> not_enough_credits(const Money& balance, Amount leased,
                                                         const Money& required);
+// `left`: what may still be given back of the debit.
 [[nodiscard]] Result<Amount> refund_amount(const RefundCredits& change,
-                                           const CreditTransaction& debit, Amount given_back);
+                                           const CreditTransaction& debit, Amount left);
+// The row of the usage that a debit is of, itself or as a correction; 0: of none.
+[[nodiscard]] std::int64_t usage_of(const CreditTransaction& debit);
+constexpr std::string_view kRefundedBefore = "refunded before";  // the reason of what is taken back
 
 }  // namespace aimeter::store

@@ -68,8 +68,8 @@ void Batch::take(const Settlement& given) {
   if (!drafted) return bury(given, drafted.error().message);
   if (drafted->late) drafted->row.flags |= kLate;
   write(*drafted);
-  pay(*drafted, row_id(engine_, row.seq));
   write_row(*drafted);
+  pay(*drafted, row_id(engine_, row.seq));
   if (repeat.yes) {
     take_token(row, row_id(engine_, row.seq));
     odd_.push_back({.seq = given.seq, .what = Odd::duplicate, .original = repeat.original});
@@ -237,7 +237,8 @@ void Batch::pay(const Draft& draft, std::int64_t id) {
   for (std::size_t i = 0; i < draft.row.budgets.size(); ++i) {
     const BudgetPart& part = draft.row.budgets[i];
     if (!is_wallet(part.key) || part.actual == 0) continue;
-    credits_.push_back(settle_wallet(state_, part, draft.covered[i], {draft.row, id, now_}));
+    std::ranges::move(settle_wallet(state_, part, draft.covered[i], {draft.row, id, now_}),
+                      std::back_inserter(credits_));
   }
 }
 

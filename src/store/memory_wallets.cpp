@@ -17,6 +17,10 @@ void new_lot(State& state, const BudgetKey& key, wallet::Lot lot) {
   state.wallets[key].purse.add(std::move(lot));
 }
 
+Amount change_of(const CreditTransaction& one) {
+  return one.is_credit() ? one.amount.nanos : -one.amount.nanos;
+}
+
 // The wallet's limit is what was credited: said again after each change of it.
 void credit(State& state, const BudgetKey& key, Amount change) {
   BudgetState& budget = budget_at(state, key).state;
@@ -74,18 +78,31 @@ std::vector<CreditMove> expire_wallet(State& state, const BudgetKey& key, Instan
   return moves;
 }
 
-Amount given_back_for(const State& state, const CreditTransaction& debit) {
-  Amount refunds = 0, corrections = 0;
+// What a usage and its corrections took, less what refunds gave of them; a dead one took `debit`.
+Amount left_of_usage(const State& state, std::int64_t usage, Amount debit) {
+  Amount left = debit;
+  if (const auto row = state.rows.find(usage); row != state.rows.end()) {
+    const std::vector<BudgetPart>& budgets = row->second.settlement.budgets;
+    const auto part =
+        std::ranges::find_if(budgets, [](const BudgetPart& one) { return is_wallet(one.key); });
+    AIMETER_ASSERT(part != budgets.end());
+    left = row->second.left.parts[static_cast<std::size_t>(part - budgets.begin())];
+  }
   for (const auto& [id, row] : state.credits) {
     const CreditTransaction& one = row.transaction;
-    const Amount change = one.is_credit() ? one.amount.nanos : -one.amount.nanos;
-    if (one.cause == CreditCause::refund && one.refers_to == debit.id) refunds += change;
-    if (one.cause == CreditCause::correction && debit.usage_id != 0 &&
-        one.refers_to == debit.usage_id) {
-      corrections += change;
-    }
+    if (one.cause == CreditCause::refund && one.usage_id == usage) left -= change_of(one);
   }
-  return refunds + std::max<Amount>(0, corrections);
+  return left;
+}
+
+Amount left_of_debit(const State& state, const CreditTransaction& debit) {
+  Amount left = debit.amount.nanos;
+  for (const auto& [id, row] : state.credits) {
+    const CreditTransaction& one = row.transaction;
+    if (one.cause == CreditCause::refund && one.refers_to == debit.id) left -= change_of(one);
+  }
+  const std::int64_t usage = usage_of(debit);
+  return usage == 0 ? left : std::min(left, left_of_usage(state, usage, debit.amount.nanos));
 }
 
 bool is_of(const WalletFilter& filter, const Account& account) {
@@ -115,28 +132,40 @@ CreditMove write_move(State& state, const BudgetKey& key, const WalletMove& move
   return {key.account, transaction};
 }
 
-CreditMove settle_wallet(State& state, const BudgetPart& part, Amount covered,
-                         const Settled& settled) {
+std::vector<CreditMove> settle_wallet(State& state, const BudgetPart& part, Amount covered,
+                                      const Settled& settled) {
   const bool adjusts = (settled.row.flags & kAdjustment) != 0;
+  const std::int64_t usage = settled.row.adjusts;
   wallet::Purse& purse = state.wallets[part.key].purse;
-  Amount rest = 0;
+  Amount rest = 0, twice = 0;
   if (part.actual >= 0) {
     purse.spend({.amount = part.actual, .at = settled.row.occurred_at, .covered = covered});
   } else {
-    rest = purse.give_back(-part.actual, settled.now);
+    if (adjusts) twice = std::max<Amount>(0, -left_of_usage(state, usage, 0));
+    rest = purse.give_back(-part.actual - twice, settled.now);
   }
-  CreditMove move = write_move(state, part.key,
-                               {.change = -part.actual,
-                                .cause = adjusts ? CreditCause::correction : CreditCause::usage,
-                                .usage_id = settled.id,
-                                .refers_to = settled.row.adjusts,
-                                .reason = adjusts ? "correction" : "usage",
-                                .at = settled.now});
+  std::vector<CreditMove> moves{
+      write_move(state, part.key,
+                 {.change = -part.actual,
+                  .cause = adjusts ? CreditCause::correction : CreditCause::usage,
+                  .usage_id = settled.id,
+                  .refers_to = usage,
+                  .reason = adjusts ? "correction" : "usage",
+                  .at = settled.now})};
+  const std::int64_t correction = moves[0].transaction.id;
   if (rest > 0) {
-    new_lot(state, part.key,
-            {.granted_at = settled.now, .amount = rest, .source = move.transaction.id});
+    new_lot(state, part.key, {.granted_at = settled.now, .amount = rest, .source = correction});
   }
-  return move;
+  if (twice == 0) return moves;
+  credit(state, part.key, -twice);
+  moves.push_back(write_move(state, part.key,
+                             {.change = -twice,
+                              .cause = CreditCause::refund,
+                              .usage_id = usage,
+                              .refers_to = correction,
+                              .reason = std::string(kRefundedBefore),
+                              .at = settled.now}));
+  return moves;
 }
 
 Result<Changed> put(State& state, const AddCredits& change, Instant now) {
@@ -201,12 +230,13 @@ Result<Changed> put(State& state, const RefundCredits& change, Instant now) {
   const BudgetKey key = debit->second.wallet;
   const CreditTransaction& transaction = debit->second.transaction;
   AIMETER_TRY(const Amount amount,
-              refund_amount(change, transaction, given_back_for(state, transaction)));
+              refund_amount(change, transaction, left_of_debit(state, transaction)));
   credit(state, key, amount);
   const Amount rest = state.wallets[key].purse.give_back(amount, now);
   CreditMove move = write_move(state, key,
                                {.change = amount,
                                 .cause = CreditCause::refund,
+                                .usage_id = usage_of(transaction),
                                 .refers_to = change.debit,
                                 .reason = change.reason,
                                 .meta = change.meta,

@@ -27,9 +27,10 @@ struct Settled {
   Instant now = {};
 };
 // What a settlement's part did to its wallet: spends or gives back, and writes the transaction.
-// `covered`: what its lease gave up.
-CreditMove settle_wallet(State& state, const BudgetPart& part, Amount covered,
-                         const Settled& settled);
+// `covered`: what its lease gave up. What a correction gives of money that was refunded before goes
+// back by a second transaction, and comes into no lot.
+std::vector<CreditMove> settle_wallet(State& state, const BudgetPart& part, Amount covered,
+                                      const Settled& settled);
 
 [[nodiscard]] Result<Changed> put(State& state, const AddCredits& change, Instant now);
 [[nodiscard]] Result<Changed> put(State& state, const DeductCredits& change, Instant now);

@@ -354,7 +354,8 @@ class Store {
   // - A settlement that cannot be written (a sum out of range, a budget of another account, an
   //   adjustment that takes more than is left or counts elsewhere than its usage) is dead: used +=
   //   held, leased -= held. A dead call keeps its key, a dead adjustment does not.
-  // - What it counts in a wallet is a transaction; of an adjustment, money that comes or goes.
+  // - What it counts in a wallet is a transaction; of an adjustment, money that comes or goes. Of a
+  //   usage that was refunded what it gives a second time goes again, by a transaction of its own.
   // - A settlement with a token ends that detached hold. Where the detach is not applied yet it
   //   takes its hold from the lease, and the detach changes nothing any more. After release or
   //   expiry it is late. The token is a key of kind "hold": the second settlement is a duplicate,

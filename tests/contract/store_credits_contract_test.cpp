@@ -354,6 +354,106 @@ TEST_P(CreditsContract, WhatAnAdjustmentGaveBackIsNotRefundedAgain) {
   EXPECT_EQ(balance(), 100);
 }
 
+// A usage, paid; each correction and refund of it, and what came of the balance.
+class RefundedUsage {
+ public:
+  RefundedUsage(Store& store, const BudgetKey& wallet, Amount cost)
+      : engine_(store), store_(store), wallet_(wallet), call_(paid_call(wallet, cost)) {
+    debit = engine_.apply(call_).credits.at(0).transaction;
+    row = engine_.row();
+  }
+  std::vector<CreditTransaction> correct(Amount cost) {
+    Settlement adjustment = adjustment_of(call_, row, 0);
+    adjustment.total_cost = usd(cost);
+    adjustment.budgets[0].actual = 0;
+    adjustment.budgets.push_back({.key = wallet_, .actual = cost});
+    std::vector<CreditTransaction> moved;
+    for (const CreditMove& move : engine_.apply(adjustment).credits) {
+      moved.push_back(move.transaction);
+    }
+    return moved;
+  }
+  Result<Changed> refund(std::int64_t of, std::optional<Amount> nanos = {}) {
+    return store_.change(
+        {.body = RefundCredits{.account = wallet_.account,
+                               .debit = of,
+                               .amount = nanos ? std::optional(usd(*nanos)) : std::nullopt}});
+  }
+  CreditTransaction debit = {};
+  std::int64_t row = 0;
+
+ private:
+  Feeder engine_;
+  Store& store_;
+  const BudgetKey wallet_;
+  const Settlement call_;
+};
+
+TEST_P(CreditsContract, WhatWasRefundedIsNotGivenAgainByAnAdjustment) {
+  add(100);
+  RefundedUsage usage(store(), purse_, 60);
+  ASSERT_TRUE(usage.refund(usage.debit.id, 50));
+  EXPECT_EQ(transactions().back().usage_id, usage.row);
+  EXPECT_EQ(usage.correct(-5).size(), 1U) << "5 of 60 are left, and go";
+  EXPECT_EQ(balance(), 95);
+  const std::vector<CreditTransaction> moved = usage.correct(-25);
+  ASSERT_EQ(moved.size(), 2U);
+  EXPECT_EQ(moved[0].amount, usd(25));
+  EXPECT_EQ(moved[0].balance_after, usd(120));
+  EXPECT_EQ(moved[1].cause, CreditCause::refund);
+  EXPECT_TRUE(moved[1].is_debit());
+  EXPECT_EQ(moved[1].amount, usd(20));
+  EXPECT_EQ(moved[1].balance_after, usd(100));
+  EXPECT_EQ(moved[1].refers_to, moved[0].id);
+  EXPECT_EQ(moved[1].usage_id, usage.row);
+  EXPECT_EQ(moved[1].reason, "refunded before");
+  EXPECT_EQ(transactions().back(), moved[1]);
+  EXPECT_EQ(balance(), 100) << "all of it came back, once";
+  EXPECT_EQ(left(), std::vector<Amount>{100});
+  EXPECT_EQ(wallet(acme_).credited, 130);
+  EXPECT_EQ(store().verify({})->findings.size(), 0U);
+  EXPECT_EQ(usage.refund(moved[1].id).error().code, Code::failed_precondition);
+  EXPECT_EQ(usage.refund(usage.debit.id).error().code, Code::failed_precondition);
+  ASSERT_EQ(usage.correct(12).size(), 1U);
+  EXPECT_EQ(usage.refund(usage.debit.id, 11).error().code, Code::failed_precondition)
+      << "10 of that debit were not refunded yet";
+  ASSERT_TRUE(usage.refund(usage.debit.id));
+  EXPECT_EQ(balance(), 98);
+}
+
+TEST_P(CreditsContract, ACorrectionIsRefundedAsPartOfItsUsage) {
+  add(200);
+  RefundedUsage usage(store(), purse_, 60);
+  const CreditTransaction more = usage.correct(40).at(0);
+  EXPECT_TRUE(more.is_debit());
+  EXPECT_EQ(usage.correct(-50).size(), 1U);
+  EXPECT_EQ(balance(), 150);
+  EXPECT_EQ(usage.refund(usage.debit.id, 51).error().code, Code::failed_precondition);
+  ASSERT_TRUE(usage.refund(usage.debit.id, 30));
+  EXPECT_EQ(usage.refund(more.id, 21).error().code, Code::failed_precondition)
+      << "the usage has cost 50, and 30 of them came back";
+  ASSERT_TRUE(usage.refund(more.id));
+  EXPECT_EQ(balance(), 200);
+  ASSERT_EQ(usage.correct(-50).size(), 2U);
+  EXPECT_EQ(balance(), 200);
+}
+
+TEST_P(CreditsContract, ADeadCallIsRefundedWhatItTook) {
+  Feeder engine(store());
+  add(50);
+  lease(engine, purse_, 20, 0);
+  Settlement dead = paid_call(purse_, 5, {engine.ref, 20});
+  dead.budgets[0].actual = -1;  // no adjustment
+  const CreditTransaction debit = engine.apply(dead).credits.at(0).transaction;
+  const auto refund = [&](Amount nanos) {
+    return RefundCredits{.account = acme_, .debit = debit.id, .amount = usd(nanos)};
+  };
+  change(refund(15));
+  refuse(refund(6), Code::failed_precondition, "amount");
+  change(refund(5));
+  EXPECT_EQ(balance(), 50);
+}
+
 // ---- Lots.
 
 TEST_P(CreditsContract, LotsAreSpentByPriorityThenExpiryThenAge) {

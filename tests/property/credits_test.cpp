@@ -109,9 +109,12 @@ class World {
     const Amount amount = 1 + below(30);
     const auto refunded = change(RefundCredits{
         .account = account_, .debit = debit.transaction, .amount = Money{amount, "usd"}});
-    ASSERT_EQ(refunded.has_value(), amount <= debit.left()) << amount << " of " << debit.left();
+    const Amount rest = debit.amount - debit.refunded;
+    const Amount left = debit.usage ? std::min(rest, usages_[*debit.usage].returnable()) : rest;
+    ASSERT_EQ(refunded.has_value(), amount <= left) << amount << " of " << left;
     if (!refunded) return;
     debit.refunded += amount;
+    if (debit.usage) usages_[*debit.usage].refunded += amount;
     plain_.give_back(amount, now());
   }
   void lease() {
@@ -149,8 +152,10 @@ class World {
     EXPECT_EQ(applied.credits.size(), cost != 0 ? 1U : 0U);
     plain_.spend(cost, one.occurred_at, held);
     if (cost == 0) return;
-    usages_.push_back({one, engine_.row(), cost, debits_.size()});
-    debits_.push_back({.transaction = applied.credits.at(0).transaction.id, .amount = cost});
+    debits_.push_back({.transaction = applied.credits.at(0).transaction.id,
+                       .amount = cost,
+                       .usage = usages_.size()});
+    usages_.push_back({one, engine_.row(), cost});
     if (!one.key) return;
     Settlement again = one;
     again.budgets.back().held = 0;
@@ -158,7 +163,8 @@ class World {
   }
   void adjust() {
     if (usages_.empty()) return;
-    Paid& usage = usages_[static_cast<std::size_t>(below(std::ssize(usages_)))];
+    const auto number = static_cast<std::size_t>(below(std::ssize(usages_)));
+    Paid& usage = usages_[number];
     const Amount by = below(2) == 0 ? -(1 + below(usage.left + 1)) : 1 + below(10);
     Settlement adjustment = adjustment_of(usage.call, usage.row, 0);
     adjustment.total_cost.nanos = by;
@@ -169,11 +175,15 @@ class World {
     ASSERT_EQ(applied.odd.size(), dead ? 1U : 0U);
     if (dead) return;
     usage.left += by;
-    debits_[usage.debit].corrected -= by;
+    const Amount twice = by < 0 ? std::max<Amount>(0, -usage.returnable()) : 0;
+    ASSERT_EQ(applied.credits.size(), twice > 0 ? 2U : 1U);
+    usage.refunded -= twice;
     if (by > 0) {
       plain_.spend(by, adjustment.occurred_at, 0);
+      debits_.push_back(
+          {.transaction = applied.credits[0].transaction.id, .amount = by, .usage = number});
     } else {
-      plain_.give_back(-by, now());
+      plain_.give_back(-by - twice, now());
     }
   }
   void give_back() {
@@ -227,14 +237,14 @@ class World {
 
   struct Debit {
     std::int64_t transaction = 0;
-    Amount amount = 0, refunded = 0, corrected = 0;  // corrected: what adjustments gave back
-    [[nodiscard]] Amount left() const { return amount - refunded - std::max<Amount>(0, corrected); }
+    Amount amount = 0, refunded = 0;
+    std::optional<std::size_t> usage = {};  // that it is of, itself or as a correction
   };
   struct Paid {
     Settlement call = {};
     std::int64_t row = 0;
-    Amount left = 0;
-    std::size_t debit = 0;
+    Amount left = 0, refunded = 0;  // left: what it costs with its adjustments
+    [[nodiscard]] Amount returnable() const { return left - refunded; }
   };
   Opened opened_;
   std::mt19937_64 random_;

@@ -137,6 +137,7 @@ void WalletOracle::read() {
   const auto moves = store_->credit_transactions({.after = last_}, kPageMax);
   if (!moves) return fail_("transactions cannot be read: " + moves.error().message);
   for (const store::CreditMove& move : *moves) take(move);
+  for (const std::int64_t usage : std::exchange(given_, {})) check_refunded(usage);
   if (!owed_.empty()) {
     fail_(fmt::format("row {} counts in a wallet, and there is no transaction of it",
                       owed_.begin()->first));
@@ -148,7 +149,8 @@ void WalletOracle::forget() {
   purses_.clear();
   owed_.clear();
   debits_.clear();
-  corrected_.clear();
+  usages_.clear();
+  given_.clear();
   landed_keys_.clear();
   for (Deal& deal : deals_) deal.landed = 0;
   last_ = 0;
@@ -164,7 +166,8 @@ void WalletOracle::take(const store::CreditMove& move) {
     fail_(fmt::format("{}: transaction {} says a balance of {}, its chain has {}",
                       label_of(move.account), one.id, one.balance_after.nanos, purse.balance));
   }
-  if (one.is_debit() && one.cause != CreditCause::expiry) {
+  const bool refundable = one.cause != CreditCause::expiry && one.cause != CreditCause::refund;
+  if (one.is_debit() && refundable) {
     debits_[one.id] = {.account = move.account, .transaction = one};
   }
   if (one.cause == CreditCause::usage || one.cause == CreditCause::correction) {
@@ -172,6 +175,7 @@ void WalletOracle::take(const store::CreditMove& move) {
   }
   purse.credited += change_of(one);
   if (one.cause == CreditCause::expiry) return take_expiry(move, purse);
+  if (one.cause == CreditCause::refund && one.is_debit()) return take_back(move);
   take_deal(move, purse);
 }
 
@@ -190,12 +194,15 @@ void WalletOracle::take_row(const store::CreditMove& move, Purse& purse) {
     fail_(fmt::format("transaction {} is {} of row {}, whose caller said {}", one.id,
                       change_of(one), one.usage_id, -row.amount));
   }
-  if (corrects) corrected_[row.adjusts] += change_of(one);
+  OfUsage& usage = usages_[corrects ? row.adjusts : one.usage_id];
+  usage.paid -= change_of(one);
+  if (corrects && usage.refunded != 0) given_.push_back(row.adjusts);
   purse.unsure = purse.unsure || row.late;
   if (row.amount > 0) {
     purse.plain.spend(row.amount, row.at, row.covered);
   } else {
-    purse.plain.give_back(-row.amount, one.created_at);
+    const Amount twice = corrects ? std::max<Amount>(0, usage.refunded - usage.paid) : 0;
+    purse.plain.give_back(-row.amount - twice, one.created_at);
   }
 }
 
@@ -237,12 +244,35 @@ void WalletOracle::take_refund(const store::CreditMove& move) {
   }
   Debit& of = debit->second;
   of.refunded += one.amount.nanos;
-  const auto corrected = corrected_.find(of.transaction.usage_id);
-  const Amount came_back =
-      corrected == corrected_.end() ? 0 : std::max<Amount>(0, corrected->second);
-  if (of.refunded + came_back > of.transaction.amount.nanos) {
-    fail_(fmt::format("debit {} of {} was refunded {}, and corrected by {}", one.refers_to,
-                      of.transaction.amount.nanos, of.refunded, came_back));
+  if (of.refunded > of.transaction.amount.nanos) {
+    fail_(fmt::format("debit {} of {} was refunded {}", one.refers_to, of.transaction.amount.nanos,
+                      of.refunded));
+  }
+  const std::int64_t usage = store::usage_of(of.transaction);
+  if (one.usage_id != usage) {
+    fail_(fmt::format("transaction {} refunds row {}, and says {}", one.id, usage, one.usage_id));
+  }
+  if (usage == 0) return;
+  usages_[usage].refunded += one.amount.nanos;
+  given_.push_back(usage);
+}
+
+// What a correction gave of money that was refunded before: it came into no lot.
+void WalletOracle::take_back(const store::CreditMove& move) {
+  const CreditTransaction& one = move.transaction;
+  OfUsage& usage = usages_[one.usage_id];
+  const Amount twice = usage.refunded - usage.paid;
+  if (one.amount.nanos != twice) {
+    fail_(fmt::format("transaction {} takes {} back of row {}, of which {} were given twice",
+                      one.id, one.amount.nanos, one.usage_id, twice));
+  }
+  usage.refunded -= one.amount.nanos;
+}
+
+void WalletOracle::check_refunded(std::int64_t usage) {
+  const OfUsage& of = usages_[usage];
+  if (of.refunded > of.paid) {
+    fail_(fmt::format("row {} has cost {}, and was refunded {}", usage, of.paid, of.refunded));
   }
 }
 

@@ -95,6 +95,8 @@ class WalletOracle {
   void take_row(const store::CreditMove& move, Purse& purse);
   void take_deal(const store::CreditMove& move, Purse& purse);
   void take_refund(const store::CreditMove& move);
+  void take_back(const store::CreditMove& move);
+  void check_refunded(std::int64_t usage);
   void take_expiry(const store::CreditMove& move, Purse& purse);
   void compare();
   void compare_lots(const Account& account, Purse& purse);
@@ -108,7 +110,11 @@ class WalletOracle {
   std::map<Account, Purse> purses_ = {};
   std::map<std::int64_t, Owed> owed_ = {};
   std::map<std::int64_t, Debit> debits_ = {};
-  std::map<std::int64_t, Amount> corrected_ = {};  // of a row: what came back
+  struct OfUsage {  // a usage that took credits, with its corrections
+    Amount paid = 0, refunded = 0;
+  };
+  std::map<std::int64_t, OfUsage> usages_ = {};
+  std::vector<std::int64_t> given_ = {};  // of which money came back just now
   std::int64_t last_ = 0;
 };
 

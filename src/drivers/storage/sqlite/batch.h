@@ -146,6 +146,11 @@ class Batch {
   [[nodiscard]] Status pay(const Line& line, const store::Settlement& row);
   [[nodiscard]] Status pay_part(const Line& line, const store::Settlement& row,
                                 const WalletPart& part);
+  // -> the number of the transaction; `move` without its balance.
+  [[nodiscard]] Result<std::int64_t> move_wallet(const WalletId& id, const store::Settlement& row,
+                                                 const WalletPart& part, WalletMove move);
+  [[nodiscard]] Result<store::Amount> given_twice(const store::Settlement& row,
+                                                  const WalletPart& part);
   // batch_overage.cpp
   [[nodiscard]] Status step_overage(const Line& line, const store::Settlement& row,
                                     const store::BudgetPart& part, Counter& counter);

@@ -35,7 +35,7 @@ class Teller {
   [[nodiscard]] const std::string& currency() const { return budget_.key.currency; }
   struct Words {
     CreditCause cause = CreditCause::top_up;
-    std::int64_t refers_to = 0;
+    std::int64_t usage_id = 0, refers_to = 0;
     std::string reason = {};
     Meta meta = {};
   };
@@ -83,6 +83,7 @@ Result<store::CreditMove> Teller::move(Amount change, const Words& words) {
   AIMETER_TRY(const std::int64_t number, purses_.move(id_, {.change = change,
                                                             .balance_after = balance(),
                                                             .cause = words.cause,
+                                                            .usage_id = words.usage_id,
                                                             .refers_to = words.refers_to,
                                                             .reason = words.reason,
                                                             .meta = meta}));
@@ -95,6 +96,7 @@ Result<store::CreditMove> Teller::move(Amount change, const Words& words) {
                             .meta = words.meta,
                             .created_at = now_,
                             .cause = words.cause,
+                            .usage_id = words.usage_id,
                             .refers_to = words.refers_to}};
 }
 
@@ -177,17 +179,17 @@ Result<Changed> done(Connection& connection, const Change& change, store::Credit
   return changed;
 }
 
-Result<Amount> given_back_for(Connection& connection, const CreditTransaction& debit) {
-  const auto sum_of = [&](CreditCause cause, std::int64_t ref) {
-    return find_integer(connection,
-                        "SELECT sum(amount_nanos) FROM ai_credit_transactions WHERE ref = ?1 AND"
-                        " cause = ?2",
-                        ref, static_cast<int>(cause));
-  };
-  AIMETER_TRY(const auto refunds, sum_of(CreditCause::refund, debit.id));
-  if (debit.usage_id == 0) return refunds.value_or(0);
-  AIMETER_TRY(const auto corrections, sum_of(CreditCause::correction, debit.usage_id));
-  return refunds.value_or(0) + std::max<Amount>(0, corrections.value_or(0));
+Result<Amount> left_of_debit(Connection& connection, const CreditTransaction& debit) {
+  AIMETER_TRY(const auto refunded,
+              find_integer(connection,
+                           "SELECT sum(amount_nanos) FROM ai_credit_transactions WHERE ref = ?1 AND"
+                           " cause = 6",
+                           debit.id));
+  const Amount left = debit.amount.nanos - refunded.value_or(0);
+  const std::int64_t usage = store::usage_of(debit);
+  if (usage == 0) return left;
+  AIMETER_TRY(const Amount of_usage, left_of_usage(connection, usage, debit.amount.nanos));
+  return std::min(left, of_usage);
 }
 
 }  // namespace
@@ -269,12 +271,13 @@ Result<Changed> put(Lane& lane, const store::RefundCredits& change, Instant now)
   }
   AIMETER_TRY(const AccountIds owner, lane.names.account(change.account));
   id.account = owner.account;
-  AIMETER_TRY(const Amount given_back, given_back_for(connection, debit));
-  AIMETER_TRY(const Amount amount, store::refund_amount(change, debit, given_back));
+  AIMETER_TRY(const Amount left, left_of_debit(connection, debit));
+  AIMETER_TRY(const Amount amount, store::refund_amount(change, debit, left));
   Teller teller(lane, now);
   AIMETER_CHECK_OK(teller.open(id, key));
   AIMETER_TRY(const Amount rest, teller.give_back(amount));
   AIMETER_TRY(store::CreditMove move, teller.move(amount, {.cause = CreditCause::refund,
+                                                           .usage_id = store::usage_of(debit),
                                                            .refers_to = change.debit,
                                                            .reason = change.reason,
                                                            .meta = change.meta}));

@@ -33,7 +33,8 @@ std::span<const Script> scripts() {
                                     {3, "events of billing services", kSchemaBilling},
                                     {4, "overages", kSchema4},
                                     {5, "overage batches", kSchemaBatches},
-                                    {6, "top-ups by themselves", kSchemaTopUps}};
+                                    {6, "top-ups by themselves", kSchemaTopUps},
+                                    {7, "refunds of a usage", kSchemaRefunds}};
   return kScripts;
 }
 

@@ -22,6 +22,7 @@ extern const char* const kSchema2;
 extern const char* const kSchemaBilling;
 extern const char* const kSchemaBatches;
 extern const char* const kSchemaTopUps;
+extern const char* const kSchemaRefunds;
 extern const char* const kSchema4;
 
 struct Script {

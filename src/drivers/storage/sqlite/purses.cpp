@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "drivers/storage/sqlite/catalogue_json.h"
+#include "drivers/storage/sqlite/rows.h"
 
 namespace aimeter::drivers::sqlite {
 namespace {
@@ -42,6 +45,29 @@ Result<CreditTransaction> read_transaction(const Query& query, const std::string
     AIMETER_TRY(transaction.meta, read_meta(meta));
   }
   return transaction;
+}
+
+Result<store::Amount> left_of_usage(Connection& connection, std::int64_t usage,
+                                    store::Amount dead) {
+  AIMETER_TRY(const auto refunded,
+              find_integer(connection,
+                           "SELECT sum(amount_nanos) FROM ai_credit_transactions WHERE usage = ?1"
+                           " AND cause = 6",
+                           usage));
+  AIMETER_TRY(const auto row, Rows(connection).read(usage));
+  if (!row) return dead - refunded.value_or(0);
+  const std::vector<store::BudgetPart>& budgets = row->settlement.budgets;
+  const auto part = std::ranges::find_if(
+      budgets, [](const store::BudgetPart& one) { return store::is_wallet(one.key); });
+  if (part == budgets.end()) {
+    return fail(Code::corrupt, connection.path() + ": a debit is of a row without credits");
+  }
+  AIMETER_TRY(const auto corrected,
+              find_integer(connection,
+                           "SELECT sum(amount_nanos) FROM ai_credit_transactions WHERE ref = ?1"
+                           " AND cause = 4",
+                           usage));
+  return part->actual - corrected.value_or(0) - refunded.value_or(0);
 }
 
 Result<store::Amount> over_in(Connection& connection, std::int64_t wallet, Instant now) {

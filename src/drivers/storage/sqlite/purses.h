@@ -61,6 +61,10 @@ class Purses {
   std::int64_t next_new_ = kNewLots;
 };
 
+// What may still be given back of a usage: what it and its corrections took of its wallet, less
+// what refunds gave of them. Less than 0: that was given twice. `dead`: what it took if it is dead.
+[[nodiscard]] Result<store::Amount> left_of_usage(Connection& connection, std::int64_t usage,
+                                                  store::Amount dead);
 // What is left in lots of a wallet that are over.
 [[nodiscard]] Result<store::Amount> over_in(Connection& connection, std::int64_t wallet,
                                             Instant now);

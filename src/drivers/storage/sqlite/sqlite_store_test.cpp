@@ -235,6 +235,38 @@ TEST_F(SqliteStoreTest, AnOlderFileIsMigratedOrRefusedAndANewerOneRefused) {
   expect_refused(Code::failed_precondition, "newer than this program");
 }
 
+// As a file of version 6 has them: without the row of the usage.
+TEST_F(SqliteStoreTest, RefundsOfAnOlderFileLearnTheUsageOfTheirDebit) {
+  const Account acme = account_of("acme");
+  const auto refund = [&](std::int64_t debit) {
+    return Change{.body =
+                      RefundCredits{.account = acme, .debit = debit, .amount = Money{5, "usd"}}};
+  };
+  std::int64_t row = 0;
+  {
+    const auto store = opened();
+    Feeder engine(*store);
+    ASSERT_TRUE(store->change({.body = AddCredits{.account = acme, .amount = {100, "usd"}}}));
+    ASSERT_TRUE(store->change({.body = DeductCredits{.account = acme, .amount = {20, "usd"}}}));
+    Settlement call = call_of(acme, 10);
+    call.pins.mode = BillingMode::credits;
+    call.total_cost = call.output_cost = {30, "usd"};
+    call.input_cost = {0, "usd"};
+    call.budgets.push_back({.key = wallet_key(acme, "usd"), .actual = 30});
+    engine.apply(call);
+    row = engine.row();
+    for (const std::int64_t debit : {2, 3}) ASSERT_TRUE(store->change(refund(debit)));
+  }
+  sql("DROP INDEX ai_credit_transactions_refunded; DELETE FROM ai_migrations WHERE number = 7;"
+      "UPDATE ai_credit_transactions SET usage = NULL WHERE cause = 6");
+  const auto store = opened();
+  const auto found = store->credit_transactions({}, 100);
+  ASSERT_TRUE(found);
+  ASSERT_EQ(found->size(), 5U);
+  EXPECT_EQ(found->at(3).transaction.usage_id, 0) << "a withdrawal is of no usage";
+  EXPECT_EQ(found->at(4).transaction.usage_id, row);
+}
+
 TEST_F(SqliteStoreTest, AReadOnlyFileAndFolderAreNamed) {
   {
     const auto store = opened();
