@@ -102,6 +102,8 @@ void Reader::feed_json(std::string_view piece) {
   if (body_.size() + part.size() > kAnswerBytesMax) too_large_ = true;
   if (too_large_)
     body_ = std::string();
+  else if (body_.empty())
+    body_ = with_room_to_parse(part);  // most come in one piece
   else
     body_.append(part);
   if (end == std::string_view::npos) return;

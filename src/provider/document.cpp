@@ -48,18 +48,44 @@ constexpr std::array<RootKey, Document::kKeys> kRootKeys = {{
     {"duration", Metered::yes},
 }};
 
+// Places of the keys by length and two letters, the next free one where another has it.
+constexpr std::size_t kPlaces = 128;
+constexpr std::size_t place_of(std::string_view key) {
+  const auto first = static_cast<unsigned char>(key.front());
+  const auto middle = static_cast<unsigned char>(key[key.size() / 2]);
+  return (key.size() * 7 + first * 3U + middle * 11U) % kPlaces;
+}
+constexpr std::array<std::uint8_t, kPlaces> kPlaceOfKey = [] {
+  std::array<std::uint8_t, kPlaces> places = {};
+  places.fill(Document::kKeys);
+  for (std::size_t i = 0; i < Document::kKeys; ++i) {
+    std::size_t at = place_of(kRootKeys[i].name);
+    while (places[at] != Document::kKeys) at = (at + 1) % kPlaces;
+    places[at] = static_cast<std::uint8_t>(i);
+  }
+  return places;
+}();
+static_assert(Document::kKeys < kPlaces);
+
+// kKeys: none.
+std::size_t root_key(std::string_view key) {
+  if (key.empty()) return Document::kKeys;
+  std::size_t at = place_of(key);
+  while (kPlaceOfKey[at] != Document::kKeys && kRootKeys[kPlaceOfKey[at]].name != key) {
+    at = (at + 1) % kPlaces;
+  }
+  return kPlaceOfKey[at];
+}
+
 }  // namespace
 
 Document::Document(const Json& root) {
   for (Fields at = root.fields(); at.next();) {
-    const std::string_view key = at.key();
-    for (std::size_t i = 0; i < kKeys; ++i) {
-      if (kRootKeys[i].name.size() != key.size() || kRootKeys[i].name != key) continue;
-      const bool again = !found[i].is(Json::Kind::absent);
-      if (again && kRootKeys[i].metered == Metered::yes && twice.empty()) twice = kRootKeys[i].name;
-      if (!again) found[i] = at.value();
-      break;
-    }
+    const std::size_t i = root_key(at.key());
+    if (i == kKeys) continue;
+    const bool again = !found[i].is(Json::Kind::absent);
+    if (again && kRootKeys[i].metered == Metered::yes && twice.empty()) twice = kRootKeys[i].name;
+    if (!again) found[i] = at.value();
   }
 }
 

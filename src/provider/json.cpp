@@ -166,6 +166,12 @@ bool Items::next() {
   return true;
 }
 
+std::string with_room_to_parse(std::string_view text) {
+  std::string copy;
+  copy.reserve(text.size() + simdjson::SIMDJSON_PADDING);
+  return copy.append(text);
+}
+
 std::optional<Json> parse_json(std::string& text) {
   dom::parser& parser = parser_of_this_thread();
   if (parser.capacity() > kKeptParserBytes && text.size() <= kKeptParserBytes)

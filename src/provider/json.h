@@ -79,6 +79,8 @@ class Items {
   Json value_ = {};
 };
 
+// A copy that parse_json() need not grow.
+[[nodiscard]] std::string with_room_to_parse(std::string_view text);
 // Parses text[0, size). The string's capacity is grown so that the parser may read past the end.
 [[nodiscard]] std::optional<Json> parse_json(std::string& text);
 
