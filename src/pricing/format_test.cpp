@@ -292,6 +292,25 @@ TEST(AimeterFormat, a_version_without_a_name_is_named_by_its_day_or_its_content)
   EXPECT_THAT(version({.format = BookFormat::genai_prices}), StartsWith("genai-prices-"));
 }
 
+TEST(BadBooks, what_our_own_format_cannot_say_is_not_imported) {
+  const auto book = PriceBook::import(
+      kGenai, {.format = BookFormat::genai_prices, .version = std::string(192, 'v')});
+  ASSERT_FALSE(book);
+  EXPECT_EQ(book.error().code, Code::invalid_argument);
+  EXPECT_THAT(book.error().message, StartsWith("prices.version"));
+}
+
+TEST(Litellm, an_entry_whose_name_no_book_has_is_left_out) {
+  const std::string text = R"({"openai/": {"litellm_provider": "openai", "input_cost_per_token": 1},
+    ")" + std::string(192, 'm') +
+                           R"(": {"litellm_provider": "openai", "input_cost_per_token": 1},
+    "good": {"litellm_provider": "openai", "input_cost_per_token": 1}})";
+  const ImportedBook imported = read(text, BookFormat::litellm);
+  EXPECT_EQ(imported.book->models(), 1U);
+  ASSERT_EQ(imported.skipped.size(), 2U);
+  EXPECT_EQ(imported.skipped[0].reason, "its name is not of 1 to 191 bytes");
+}
+
 std::string own(std::string_view models) {
   return R"({"format": "aimeter-prices/1", "version": "v", "providers": [{"id": "p", "models": [)" +
          std::string(models) + "]}]}";
@@ -320,6 +339,11 @@ TEST(BadBooks, each_error_names_field_value_and_what_is_expected) {
       {"a negative price", kL, R"({"a": {"litellm_provider": "x", "input_cost_per_token": -1e-6}})",
        "prices.a.input_cost_per_token: \"-1e-6\" is not accepted; expected a decimal number "
        "between"},
+      {"a token dearer than a book can say", kL,
+       R"({"a": {"litellm_provider": "x", "input_cost_per_token": 1000.1}})",
+       "prices.a.input_cost_per_token: \"1000.1\" is not accepted; expected a price of a token "
+       "from "
+       "0 to 1000"},
       {"1e400", kL, R"({"a": {"litellm_provider": "x", "input_cost_per_token": 1e400}})",
        "prices.a.input_cost_per_token: \"1e400\""},
       {"too many places", kL, R"({"a": {"litellm_provider": "x", "input_cost_per_token": 1e-37}})",

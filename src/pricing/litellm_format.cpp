@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <map>
 #include <set>
@@ -25,8 +27,11 @@ class Entry {
     constexpr std::int64_t kMillion = 1'000'000;
     AIMETER_TRY(const Decimal amount, place.price());
     if (!card_of(kind).tokens) return UnitPrice{amount, 1};
-    AIMETER_TRY(const Decimal per_million, amount.times(kMillion));
-    return UnitPrice{per_million, kMillion};
+    const Result<Decimal> per_million = amount.times(kMillion);
+    if (!per_million || *per_million > Decimal::of(kPriceMax)) {
+      return place.refuse("a price of a token from 0 to 1000");
+    }
+    return UnitPrice{*per_million, kMillion};
   }
 
   Status add(std::string_view name, const Place& place) {
@@ -248,6 +253,9 @@ class Catalogue {
     const bool own =
         before == names.id || before == names.alias || litellm_provider(before).id == names.id;
     model.id = own ? key.substr(slash + 1) : key;
+    if (model.id.empty() || key.size() > kNameBytesMax) {
+      return skip(key, fmt::format("its name is not of 1 to {} bytes", kNameBytesMax));
+    }
     if (!ids_[names.id].insert(model.id).second) {
       model.id = key;
       if (!ids_[names.id].insert(key).second)

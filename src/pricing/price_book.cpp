@@ -127,6 +127,10 @@ Result<ImportedBook> PriceBook::import(std::string_view document, const ImportOp
       if (source.date.empty()) source.date = text_of(*options.effective_from).substr(0, 10);
     }
   }
+  // A book is kept in our own format: what that cannot say must not be installed.
+  if (options.format != BookFormat::aimeter) {
+    AIMETER_CHECK_OK(pricing::read_aimeter(pricing::write_aimeter(data)));
+  }
   return ImportedBook{std::make_shared<PriceBook>(std::make_unique<BookData>(std::move(data))),
                       reading.entries, std::move(reading.skipped)};
 }
