@@ -486,11 +486,14 @@ store::Seq EngineLedger::backlog() const {
   return newest > applied ? newest - applied : 0;
 }
 
-// Callers wait for the next round: the projector has the processor until the store has some more.
+// Callers wait for the next round: the projector has the processor, the longer the further it is
+// behind. So they come to the pace of the store, and do not wait for whole transactions of it.
 void EngineLedger::let_store_catch_up() {
   constexpr base::Wait kLongest = std::chrono::milliseconds(50);
-  if (backlog() < options_.far_behind || store_refuses_.load()) return;
-  deps_.workers.wait(applied_, applied_.passed() + 1, kLongest);
+  const store::Seq behind = backlog();
+  if (behind < options_.far_behind || store_refuses_.load()) return;
+  const store::Seq beyond = std::min(behind - options_.far_behind + 1, options_.far_behind);
+  deps_.workers.wait(applied_, applied_.passed() + 1, kLongest * beyond / options_.far_behind);
 }
 
 // ---------------------------------------------------------------- reads
