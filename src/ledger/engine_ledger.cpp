@@ -492,7 +492,9 @@ void EngineLedger::let_store_catch_up() {
   constexpr base::Wait kLongest = std::chrono::milliseconds(50);
   const store::Seq behind = backlog();
   if (behind < options_.far_behind || store_refuses_.load()) return;
-  const store::Seq beyond = std::min(behind - options_.far_behind + 1, options_.far_behind);
+  constexpr store::Seq kSteepness = 4;  // the longest wait a quarter of far_behind further on
+  const store::Seq beyond =
+      std::min(kSteepness * (behind - options_.far_behind + 1), options_.far_behind);
   deps_.workers.wait(applied_, applied_.passed() + 1, kLongest * beyond / options_.far_behind);
 }
 
