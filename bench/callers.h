@@ -31,6 +31,7 @@ struct Load {
   const Engine& engine;
   int callers = 1;
   Keys keys = Keys::none;
+  int number = 0;  // of this process: keys of another load of the same file are others
   std::atomic<bool> stop = false;
   std::mutex mutex = {};
   Status failed = {};        // by mutex

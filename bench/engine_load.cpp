@@ -78,7 +78,8 @@ std::vector<Moment> watch_callers(Load& load, const LoadPlan& plan) {
 
 Result<LoadResult> run_callers(const Engine& engine, const CountingFiles& files,
                                const LoadPlan& plan) {
-  Load load{.engine = engine, .callers = plan.count, .keys = plan.keys};
+  static int loads = 0;
+  Load load{.engine = engine, .callers = plan.count, .keys = plan.keys, .number = loads++};
   const std::uint64_t syncs = files.syncs(), bytes = files.bytes();
   const double cpu = cpu_seconds(Whose::process);
   LoadResult result;
