@@ -41,7 +41,8 @@ Meter CallOrder::next() {
                     .using_provider("openai", "gpt-4o-mini")
                     .feature("chat");
   if (load_.keys == Keys::none) return meter;
-  return std::move(meter).with_idempotency_key(fmt::format("bench-{}-{}-{}", load_.number, caller_, made_++));
+  return std::move(meter).with_idempotency_key(
+      fmt::format("bench-{}-{}-{}", load_.number, caller_, made_++));
 }
 
 Status check(const Result<Reply<std::string>>& reply) {

@@ -83,9 +83,9 @@ class Blanker {
 };
 
 bool is_text_file(const std::filesystem::path& path) {
-  static const std::set<std::string> kEndings = {".h",   ".cpp", ".inc",  ".txt", ".md", ".cmake",
-                                                 ".in",  ".py",  ".json", ".lua", ".sh", ".toml",
-                                                 ".yml", ".sql", ".csv",  ""};
+  static const std::set<std::string> kEndings = {".h",     ".cpp", ".inc", ".txt",  ".md",  ".svg",
+                                                 ".cmake", ".in",  ".py",  ".json", ".lua", ".sh",
+                                                 ".toml",  ".yml", ".sql", ".csv",  ""};
   return kEndings.contains(path.extension().string());
 }
 
