@@ -150,7 +150,8 @@ Result<Amount> refund_amount(const RefundCredits& change, const CreditTransactio
   const bool of_no_cost = debit.cause == CreditCause::expiry || debit.cause == CreditCause::refund;
   if (debit.is_credit() || of_no_cost) {
     return fail(Code::failed_precondition,
-                fmt::format("debit: transaction {} is a {}; expected a usage or a withdrawal",
+                fmt::format("debit: transaction {} is a {}; expected a usage, a correction or a "
+                            "withdrawal",
                             debit.id, name_of(debit.cause)));
   }
   const Money most{std::max<Amount>(0, left), debit.amount.currency};

@@ -50,11 +50,12 @@ Status Batch::pay_part(const Line& line, const store::Settlement& row, const Wal
   return {};
 }
 
-// What a correction gives of money that was refunded before.
+// What a correction gives of money that was refunded before; no more than it gives, whatever an
+// older program gave twice.
 Result<store::Amount> Batch::given_twice(const store::Settlement& row, const WalletPart& part) {
   if (row.adjusts == 0) return 0;
   AIMETER_TRY(const store::Amount left, left_of_usage(connection_, row.adjusts, 0));
-  return std::max<store::Amount>(0, -part.actual - left);
+  return std::clamp<store::Amount>(-part.actual - left, 0, -part.actual);
 }
 
 Result<std::int64_t> Batch::move_wallet(const WalletId& id, const store::Settlement& row,

@@ -242,13 +242,13 @@ TEST_F(SqliteStoreTest, RefundsOfAnOlderFileLearnTheUsageOfTheirDebit) {
     return Change{.body =
                       RefundCredits{.account = acme, .debit = debit, .amount = Money{5, "usd"}}};
   };
+  Settlement call = call_of(acme, 10);
   std::int64_t row = 0;
   {
     const auto store = opened();
     Feeder engine(*store);
     ASSERT_TRUE(store->change({.body = AddCredits{.account = acme, .amount = {100, "usd"}}}));
     ASSERT_TRUE(store->change({.body = DeductCredits{.account = acme, .amount = {20, "usd"}}}));
-    Settlement call = call_of(acme, 10);
     call.pins.mode = BillingMode::credits;
     call.total_cost = call.output_cost = {30, "usd"};
     call.input_cost = {0, "usd"};
@@ -258,13 +258,22 @@ TEST_F(SqliteStoreTest, RefundsOfAnOlderFileLearnTheUsageOfTheirDebit) {
     for (const std::int64_t debit : {2, 3}) ASSERT_TRUE(store->change(refund(debit)));
   }
   sql("DROP INDEX ai_credit_transactions_refunded; DELETE FROM ai_migrations WHERE number = 7;"
-      "UPDATE ai_credit_transactions SET usage = NULL WHERE cause = 6");
+      "UPDATE ai_credit_transactions SET usage = NULL WHERE cause = 6;"
+      "UPDATE ai_credit_transactions SET amount_nanos = 40 WHERE id = 5");  // more than it took
   const auto store = opened();
   const auto found = store->credit_transactions({}, 100);
   ASSERT_TRUE(found);
   ASSERT_EQ(found->size(), 5U);
   EXPECT_EQ(found->at(3).transaction.usage_id, 0) << "a withdrawal is of no usage";
   EXPECT_EQ(found->at(4).transaction.usage_id, row);
+  Settlement adjustment = adjustment_of(call, row, 0);
+  adjustment.total_cost = {-10, "usd"};
+  adjustment.budgets[0].actual = 0;
+  adjustment.budgets.push_back({.key = wallet_key(acme, "usd"), .actual = -10});
+  const Applied applied = Feeder(*store).apply(adjustment);
+  ASSERT_EQ(applied.credits.size(), 2U);
+  EXPECT_EQ(applied.credits[1].transaction.amount, (Money{10, "usd"}))
+      << "what it gives is taken back, not what was given twice by another program";
 }
 
 TEST_F(SqliteStoreTest, AReadOnlyFileAndFolderAreNamed) {
