@@ -51,6 +51,7 @@ const UnitPrice* dearest_price(const Row& row, std::int64_t input_tokens, std::u
 }
 
 Status add(Decimal& sum, const UnitPrice& price, std::int64_t count) {
+  if (count == 0) return {};
   AIMETER_TRY(const Decimal cost, product(price, count));
   AIMETER_TRY(sum, sum.plus(cost));
   return {};

@@ -169,7 +169,8 @@ bool Items::next() {
 std::string with_room_to_parse(std::string_view text) {
   std::string copy;
   copy.reserve(text.size() + simdjson::SIMDJSON_PADDING);
-  return copy.append(text);
+  copy.append(text);
+  return copy;  // not what append() returns: that would be copied, without the room
 }
 
 std::optional<Json> parse_json(std::string& text) {
