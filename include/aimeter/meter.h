@@ -40,7 +40,7 @@ class ReplyBase {
   [[nodiscard]] bool is_limit_reached() const { return limit().hard_limit_reached; }
 
  protected:
-  explicit ReplyBase(Settled settled) : settled_(std::move(settled)) {}
+  explicit ReplyBase(Settled&& settled) : settled_(std::move(settled)) {}
 
  private:
   Settled settled_;
@@ -49,7 +49,7 @@ class ReplyBase {
 template <class T>
 class Reply : public ReplyBase {
  public:
-  Reply(T response, Settled settled)
+  Reply(T response, Settled&& settled)
       : ReplyBase(std::move(settled)), response_(std::move(response)) {}
   [[nodiscard]] const T& response() const& { return response_; }
   [[nodiscard]] T&& response() && { return std::move(response_); }
@@ -60,7 +60,7 @@ class Reply : public ReplyBase {
 template <>
 class Reply<void> : public ReplyBase {
  public:
-  explicit Reply(Settled settled) : ReplyBase(std::move(settled)) {}
+  explicit Reply(Settled&& settled) : ReplyBase(std::move(settled)) {}
 };
 
 namespace detail {

@@ -20,12 +20,11 @@ Result<Hold> Core::begin(Call call) {
 
 Result<Settled> RunningCall::settle(Answered answered) {
   if (auto ended = begin_settling()) return *std::move(ended);
-  Outcome outcome = outcome_of(std::move(answered));  // usage, price
+  take(std::move(answered));  // usage, price
   AIMETER_FAULT_POINT("meter.answer_read");
-  Settled settled = is_repeat()
-                        ? store_repeat(std::move(outcome))
-                        : conclude(outcome, core().deps().ledger.settle(
-                                                std::move(held_), std::move(outcome.settlement)));
+  Settled settled = is_repeat() ? store_repeat()
+                                : conclude(core().deps().ledger.settle(
+                                      std::move(held_), std::move(prepared_.ask.expected)));
   if (is_repeat()) settled.limit = limit_now();
   finish(settled);
   return settled;
@@ -62,9 +61,9 @@ void Core::hold(std::shared_ptr<RunningCall> running, HoldDone done) {
 
 void RunningCall::settle(Answered answered, SettleDone done) {
   if (!begin_settling(done)) return;
-  auto outcome = std::make_unique<Outcome>(outcome_of(std::move(answered)));
+  take(std::move(answered));
   if (is_repeat()) {
-    return limit_now([self = shared_from_this(), settled = store_repeat(std::move(*outcome)),
+    return limit_now([self = shared_from_this(), settled = store_repeat(),
                       done = std::move(done)](LimitCheck limit) mutable {
       settled.limit = std::move(limit);
       self->finish(settled);
@@ -72,16 +71,14 @@ void RunningCall::settle(Answered answered, SettleDone done) {
       done(std::move(settled));
     });
   }
-  store::Settlement settlement = std::move(outcome->settlement);
-  core().deps().ledger.settle(
-      std::move(held_), std::move(settlement),
-      [self = shared_from_this(), outcome = std::move(outcome),
-       done = std::move(done)](Result<ledger::SettleOutcome> written) mutable {
-        Settled settled = self->conclude(*outcome, std::move(written));
-        self->finish(settled);
-        self.reset();
-        done(std::move(settled));
-      });
+  core().deps().ledger.settle(std::move(held_), std::move(prepared_.ask.expected),
+                              [self = shared_from_this(), done = std::move(done)](
+                                  Result<ledger::SettleOutcome> written) mutable {
+                                Settled settled = self->conclude(std::move(written));
+                                self->finish(settled);
+                                self.reset();
+                                done(std::move(settled));
+                              });
 }
 
 }  // namespace aimeter::meter

@@ -109,7 +109,7 @@ class Core final : public MeterCore {
 
  private:
   friend class RunningCall;
-  [[nodiscard]] Result<std::shared_ptr<RunningCall>> prepare(Call call);
+  [[nodiscard]] Result<std::shared_ptr<RunningCall>> prepare(Call&& asked);
   // What one record takes part in.
   struct Incoming;
   struct Written;

@@ -32,9 +32,11 @@ tenancy::Ambient ambient_of(const Call& call) {
   return {.state = Ambient::State::tenant, .text = call.ambient->text};
 }
 
-ledger::HoldAsk ask_of(const Call& call, const Account& account,
-                       const RunningCall::Prepared& prepared) {
-  ledger::HoldAsk ask{.account = account, .need = prepared.guess.need};
+void fill_ask(RunningCall::Prepared& prepared, const Account& account) {
+  const Call& call = prepared.call;
+  ledger::HoldAsk& ask = prepared.ask;
+  ask.account = account;
+  ask.need = prepared.guess.need;
   ask.names = {.user = call.user,
                .api_key = call.api_key,
                .feature = call.feature,
@@ -57,7 +59,6 @@ ledger::HoldAsk ask_of(const Call& call, const Account& account,
   pins.estimate_source = prepared.guess.source;
   pins.estimate_tokens = prepared.guess.need.tokens;
   pins.estimate_cost_nanos = prepared.guess.need.cost_nanos;
-  return ask;
 }
 
 }  // namespace
@@ -199,15 +200,18 @@ Result<tenancy::Resolved> Core::resolve(const Call& call) const {
                                 .context = call.context ? &*call.context : nullptr});
 }
 
-Result<std::shared_ptr<RunningCall>> Core::prepare(Call call) {
-  if (call.bad) return std::unexpected(*std::move(call.bad));
+Result<std::shared_ptr<RunningCall>> Core::prepare(Call&& asked) {
+  if (asked.bad) return std::unexpected(*std::move(asked.bad));
   AIMETER_CHECK_OK(usable());
+  auto running = std::make_shared<RunningCall>(self());
+  RunningCall::Prepared& prepared = running->to_prepare();
+  prepared.call = std::move(asked);
+  Call& call = prepared.call;
   if (call.user.empty() && call.context) call.user = call.context->user;
   AIMETER_CHECK_OK(check_names(call));
   AIMETER_TRY(tenancy::Resolved tenant, resolve(call));
   AIMETER_TRY(const Account account, account_of(tenant.tenant, call.billable, call.user));
 
-  RunningCall::Prepared prepared;
   prepared.info = {.provider = call.provider.empty() ? options_.default_provider : call.provider,
                    .model = call.model};
   if (!call.manual_usage) AIMETER_CHECK_OK(deps_.answers.check_provider(prepared.info.provider));
@@ -222,11 +226,10 @@ Result<std::shared_ptr<RunningCall>> Core::prepare(Call call) {
   }
   AIMETER_TRY(prepared.meta, kept_meta(call.meta, options_.metadata));
   if (!call.idempotency_key.empty()) prepared.key = key_of_call(call, account);
-  prepared.ask = ask_of(call, account, prepared);
+  fill_ask(prepared, account);
   prepared.ask.expected.pins.tenant_found_by = std::move(tenant.found_by);
   AIMETER_TRY(prepared.ask.expected.meta, json_of(prepared.meta));
-  prepared.call = std::move(call);
-  return std::make_shared<RunningCall>(self(), std::move(prepared));
+  return running;
 }
 
 }  // namespace meter

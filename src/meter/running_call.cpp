@@ -8,8 +8,7 @@
 
 namespace aimeter::meter {
 
-RunningCall::RunningCall(std::shared_ptr<MeterCore> engine, Prepared prepared)
-    : engine_(std::move(engine)), prepared_(std::move(prepared)) {}
+RunningCall::RunningCall(std::shared_ptr<MeterCore> engine) : engine_(std::move(engine)) {}
 
 RunningCall::~RunningCall() { release("dropped"); }
 
@@ -59,24 +58,23 @@ HeldAmounts RunningCall::held_amounts() const {
   return held;
 }
 
-Usage RunningCall::usage_of_answer(Answered& answered, Outcome& outcome) const {
+Usage RunningCall::usage_of_answer(Answered& answered) {
   Usage usage = normalised(prepared_.call.manual_usage ? *prepared_.call.manual_usage
                                                        : std::move(answered.usage));
-  outcome.problem = std::move(answered.problem);
+  problem_ = std::move(answered.problem);
   if (const Status good = usage.check(); !good) {
-    outcome.problem = good.error().message;
+    problem_ = good.error().message;
     usage = Usage{};
   }
   if (!is_missing(usage)) return usage;
-  if (outcome.problem.empty()) outcome.problem = "the answer carries no usage";
-  outcome.settlement.flags |= store::kEstimated;
+  if (problem_.empty()) problem_ = "the answer carries no usage";
+  prepared_.ask.expected.flags |= store::kEstimated;
   return estimated_usage(held_amounts().tokens);
 }
 
-RunningCall::Outcome RunningCall::outcome_of(Answered answered) {
-  Outcome outcome{.settlement = std::move(prepared_.ask.expected)};
-  store::Settlement& settlement = outcome.settlement;
-  settlement.usage = usage_of_answer(answered, outcome);
+void RunningCall::take(Answered answered) {
+  store::Settlement& settlement = prepared_.ask.expected;
+  settlement.usage = usage_of_answer(answered);
   if (settlement.model.empty()) {
     const bool usable = !answered.model.empty() && check_call_text("model", answered.model);
     settlement.model = usable ? std::move(answered.model) : std::string("unknown");
@@ -90,18 +88,17 @@ RunningCall::Outcome RunningCall::outcome_of(Answered answered) {
     pin_rates(settlement, *held_.terms, core().options().rates.get());
   }
   std::string meta = std::exchange(settlement.meta, {});
-  outcome.record = store::record_of(settlement, 0);
-  outcome.record.meta = prepared_.meta;
-  outcome.record.idempotency_key = prepared_.call.idempotency_key;
+  record_ = store::record_of(settlement, 0);
+  record_.meta = prepared_.meta;
+  record_.idempotency_key = prepared_.call.idempotency_key;
   settlement.meta = std::move(meta);
-  return outcome;
 }
 
 // ---- settle, events
 
-Settled RunningCall::conclude(Outcome& outcome, Result<ledger::SettleOutcome> written) {
+Settled RunningCall::conclude(Result<ledger::SettleOutcome> written) {
   holding_ = false;
-  Settled settled{.record = std::move(outcome.record)};
+  Settled settled{.record = std::move(record_)};
   if (!written) {
     base::log(base::LogLevel::error,
               "meter: an answer was not written: " + written.error().message);
@@ -122,7 +119,7 @@ Settled RunningCall::conclude(Outcome& outcome, Result<ledger::SettleOutcome> wr
                               .cost_nanos = settled.record.total_cost.nanos});
   }
   AIMETER_FAULT_POINT("meter.acknowledged");
-  core().deps().facts.settled(settled, *written, outcome.problem);
+  core().deps().facts.settled(settled, *written, problem_);
   AIMETER_FAULT_POINT("meter.event_delivered");
   return settled;
 }
@@ -138,8 +135,8 @@ void RunningCall::limit_now(std::move_only_function<void(LimitCheck)> done) {
   ledger::HoldAsk nothing{
       .account = prepared_.ask.account, .names = prepared_.ask.names, .need = {.requests = 0}};
   nothing.expected.account = nothing.account;
-  core().deps().ledger.hold(std::move(nothing), [self = shared_from_this(), done = std::move(done)](
-                                                    Result<budget::Held> held) mutable {
+  core().deps().ledger.hold(nothing, [self = shared_from_this(),
+                                      done = std::move(done)](Result<budget::Held> held) mutable {
     if (held) self->core().deps().ledger.release(*std::move(held), "only looked");
     const bool away = !held && held.error().code == Code::unavailable;
     LimitCheck check = away ? LimitCheck{} : self->limit_now();
@@ -149,10 +146,10 @@ void RunningCall::limit_now(std::move_only_function<void(LimitCheck)> done) {
 }
 
 // Counted nowhere.
-Settled RunningCall::store_repeat(Outcome outcome) {
-  Settled settled{.record = std::move(outcome.record), .duplicate = true};
+Settled RunningCall::store_repeat() {
+  Settled settled{.record = std::move(record_), .duplicate = true};
   const Result<ledger::Ledger::Recorded> stored =
-      core().deps().ledger.adjust(std::move(outcome.settlement));
+      core().deps().ledger.adjust(std::move(prepared_.ask.expected));
   if (stored) {
     settled.record.id = stored->outcome.row;
     settled.limit = stored->outcome.check;

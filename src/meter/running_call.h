@@ -29,7 +29,7 @@ class RunningCall final : public OpenCall, public std::enable_shared_from_this<R
     Meta meta = {};  // as it is stored
     std::optional<store::KeyRef> key = {};
   };
-  RunningCall(std::shared_ptr<MeterCore> engine, Prepared prepared);
+  explicit RunningCall(std::shared_ptr<MeterCore> engine);
   ~RunningCall() override;
 
   // ---- OpenCall
@@ -44,6 +44,7 @@ class RunningCall final : public OpenCall, public std::enable_shared_from_this<R
   [[nodiscard]] Result<Answered> read(int http_status, std::string_view body) const override;
 
   // ---- for the sentence
+  [[nodiscard]] Prepared& to_prepare() { return prepared_; }  // before anybody else has the call
   [[nodiscard]] const Prepared& prepared() const { return prepared_; }
   // After the look-up of its key. Errors: conflict (the caller wants no repeat).
   [[nodiscard]] Status boards(const ledger::KeyEntry& entry);
@@ -53,18 +54,13 @@ class RunningCall final : public OpenCall, public std::enable_shared_from_this<R
 
  private:
   enum class State : unsigned char { open, settling, settled, released, detached };
-  // The settlement of an answer, and why its usage is missing.
-  struct Outcome {
-    store::Settlement settlement = {};
-    UsageRecord record = {};
-    std::string problem = {};
-  };
-  [[nodiscard]] Outcome outcome_of(Answered answered);
-  [[nodiscard]] Usage usage_of_answer(Answered& answered, Outcome& outcome) const;
+  // Usage and price of an answer: fills the settlement, its record, and why its usage is missing.
+  void take(Answered answered);
+  [[nodiscard]] Usage usage_of_answer(Answered& answered);
   [[nodiscard]] HeldAmounts held_amounts() const;
   // Key, estimates and events of a settlement that was written, or could not be.
-  [[nodiscard]] Settled conclude(Outcome& outcome, Result<ledger::SettleOutcome> written);
-  [[nodiscard]] Settled store_repeat(Outcome outcome);
+  [[nodiscard]] Settled conclude(Result<ledger::SettleOutcome> written);
+  [[nodiscard]] Settled store_repeat();
   // What is left for the account of a repeat, which holds and counts nothing.
   [[nodiscard]] LimitCheck limit_now() const;
   void limit_now(std::move_only_function<void(LimitCheck)> done);  // never blocks
@@ -83,6 +79,9 @@ class RunningCall final : public OpenCall, public std::enable_shared_from_this<R
 
   std::shared_ptr<MeterCore> engine_;
   Prepared prepared_;
+  // Of whoever settles.
+  UsageRecord record_;
+  std::string problem_;  // why the usage is missing
   budget::Held held_;
   bool holding_ = false, in_flight_ = false;
   std::int64_t repeat_of_ = 0;
