@@ -11,8 +11,6 @@
 namespace aimeter::budget {
 namespace {
 
-// A lease that holds less than this part of ten seconds' demand is fetched ahead of need.
-constexpr Amount kLowPart = 4;
 // A first lease covers some calls of the size at hand, so that a new account does not ask each
 // time.
 constexpr Amount kFirstCalls = 8;
@@ -173,10 +171,6 @@ Short short_of(const Counter& counter, Amount need) {
           .limit = counter.limit.value_or(0)};
 }
 
-bool running_low(const Counter& counter) {
-  return counter.blocking && counter.free < counter.demand() / kLowPart;
-}
-
 }  // namespace
 
 HoldAnswer Book::hold(LocalAccount account, const HoldCall& call) {
@@ -223,14 +217,48 @@ HoldAnswer Book::hold(LocalAccount account, const HoldCall& call) {
   for (const std::uint32_t at : places) {
     Counter& counter = body.counters[at];
     Amount amount = wanted_of(counter);
-    if (counter.blocking) amount = std::min(amount, counter.free);
+    if (counter.blocking) amount = std::min(amount, counter.room());
     HeldPart& part = answer.held.parts.emplace_back();  // filled in place: cheaper than a copy
     part.slot = at;
     counter.take(amount, call.at, part);
     answer.held.epoch = std::max(answer.held.epoch, part.epoch);
-    answer.running_low = answer.running_low || running_low(counter);
+    answer.running_low |= counter.asks_ahead(call.at);
   }
   return answer;
+}
+
+std::vector<Short> Book::shorts_of(LocalAccount account, const HoldCall& call) const {
+  std::vector<Short> shorts;
+  Entry& entry = table_->entry(account);
+  Places found;
+  std::vector<BudgetKey> unknown;
+  const base::SpinGuard lock(entry.lock);
+  if (!entry.body || entry.body->stale(call.at, call.catalogue)) return shorts;
+  const Body& body = *entry.body;
+  for (const std::uint32_t at : body.places_of(entry.name, call.names, found, unknown)) {
+    const Counter& counter = body.counters[at];
+    const Amount wanted = call.need.of(counter.kind, counter.key->currency);
+    if (counter.blocking && !counter.fits_lease(wanted)) {
+      shorts.push_back(short_of(counter, wanted));
+    }
+  }
+  if (!unknown.empty()) shorts.clear();
+  return shorts;
+}
+
+std::vector<Short> Book::low_of(LocalAccount account, Instant now, std::uint64_t catalogue) const {
+  std::vector<Short> shorts;
+  Entry& entry = table_->entry(account);
+  const base::SpinGuard lock(entry.lock);
+  if (!entry.body || entry.body->stale(now, catalogue)) return shorts;
+  for (const Counter& counter : entry.body->counters) {
+    if (!counter.key || !counter.in_terms || !counter.low()) continue;
+    shorts.push_back({.key = *counter.key,
+                      .free = counter.free,
+                      .ask = counter.demand() - counter.free,
+                      .limit = counter.limit.value_or(0)});
+  }
+  return shorts;
 }
 
 HoldAnswer Book::ready(LocalAccount account, const Names& names, Instant now,

@@ -127,7 +127,7 @@ struct HoldAnswer {
   std::shared_ptr<const Refusal> refusal = {};  // of refused
   bool fits_limit = false;     // of refused: it would fit, but the rest is leased elsewhere
   bool worth_waiting = false;  // of refused: what others leased may come back and make it fit
-  bool running_low = false;    // of held: a lease should be fetched ahead
+  bool running_low = false;    // of held: leases should be fetched ahead, see low_of()
 };
 
 // What the store says of one budget; given to the book under the ledger's lane lock, in the store's
@@ -196,6 +196,12 @@ class Book {
 
   // All budgets that the call touches, or none.
   [[nodiscard]] HoldAnswer hold(LocalAccount account, const HoldCall& call);
+  // The shorts that hold() would answer with; nothing is held. None when it would answer otherwise.
+  [[nodiscard]] std::vector<Short> shorts_of(LocalAccount account, const HoldCall& call) const;
+  // Leases of an account that run low: what they lack of ten seconds' demand. None when its terms
+  // are stale.
+  [[nodiscard]] std::vector<Short> low_of(LocalAccount account, Instant now,
+                                          std::uint64_t catalogue) const;
   void release(const Held& held);
   [[nodiscard]] SettledBudgets settle(const Held& held, const Actual& actual);
   // For what is settled without a hold (a record, an adjustment): counts the parts that are known

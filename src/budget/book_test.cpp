@@ -34,6 +34,79 @@ TEST(Book, AHoldFitsWhatIsFreeOfTheLease) {
   }
 }
 
+TEST(Book, WhatAHoldIsShortOfIsToldWithoutHolding) {
+  BookFixture fixture({tokens_budget(100)});
+  fixture.grant(40, 60);
+  const HoldCall call{fixture.names, {.tokens = 41}, kNoon, fixture.catalogue};
+  const Need fits{.tokens = 40};
+  const std::vector<Short> shorts = fixture.book.shorts_of(fixture.local, call);
+  ASSERT_EQ(shorts.size(), 1U);
+  EXPECT_EQ(shorts[0].key, fixture.key());
+  EXPECT_EQ(shorts[0].need, 41);
+  EXPECT_EQ(shorts[0].free, 40);
+  EXPECT_EQ(shorts[0].limit, 100);
+  EXPECT_TRUE(fixture.book.shorts_of(fixture.local, {fixture.names, fits, kNoon, 1}).empty());
+  EXPECT_TRUE(fixture.book.shorts_of(fixture.local, {fixture.names, call.need, kNoon, 2}).empty())
+      << "of stale terms";
+  EXPECT_EQ(fixture.hold(40).what, What::held);
+}
+
+TEST(Book, ALeaseThatRunsLowIsToldOnceAndWhatItLacks) {
+  BookFixture fixture({tokens_budget(10'000)});
+  const auto held = [&](Amount tokens, Duration later = {}) {
+    const Need need{.tokens = tokens};
+    return fixture.book.hold(fixture.local, {fixture.names, need, kNoon + later, 1});
+  };
+  fixture.grant(100);
+  EXPECT_FALSE(held(80).running_low) << "a quarter of what ten seconds took is left";
+  EXPECT_TRUE(fixture.book.low_of(fixture.local, kNoon, 1).empty());
+  EXPECT_TRUE(held(1).running_low);
+  EXPECT_FALSE(held(1).running_low) << "it was told";
+  const std::vector<Short> low = fixture.book.low_of(fixture.local, kNoon, 1);
+  ASSERT_EQ(low.size(), 1U);
+  EXPECT_EQ(low[0].key, fixture.key());
+  EXPECT_EQ(low[0].free, 18);
+  EXPECT_EQ(low[0].ask, 82 - 18);
+  EXPECT_EQ(low[0].need, 0) << "no call waits for it";
+  EXPECT_EQ(low[0].limit, 10'000);
+  EXPECT_TRUE(fixture.book.low_of(fixture.local, kNoon, 2).empty()) << "of stale terms";
+  EXPECT_FALSE(held(1, std::chrono::milliseconds(999)).running_low);
+  EXPECT_TRUE(held(1, std::chrono::seconds(1)).running_low) << "nothing came in a second";
+  fixture.grant(64);
+  EXPECT_FALSE(held(1, std::chrono::seconds(1)).running_low);
+  EXPECT_TRUE(held(60, std::chrono::seconds(1)).running_low) << "low again";
+}
+
+TEST(Book, NearTheEndOfALimitNothingIsFetchedAhead) {
+  for (const Amount limit : {720, 719}) {
+    BookFixture fixture({tokens_budget(limit)});
+    fixture.grant(80);
+    EXPECT_EQ(fixture.hold(80).running_low, limit == 720) << "eight times 80 are left, or less";
+  }
+}
+
+TEST(Book, ALimitThatFellIsKnownBeforeItsLeaseIsUsedUp) {
+  BookFixture fixture({tokens_budget(100)});
+  fixture.grant(50, 20);
+  HoldAnswer running = fixture.hold(10);
+  ASSERT_EQ(running.what, What::held);
+  fixture.set({tokens_budget(35)});
+  EXPECT_EQ(fixture.hold(6).what, What::short_of) << "20 are used, 10 are held, 40 are leased";
+  EXPECT_EQ(fixture.hold(6, Fit::strict, Ask::final).what, What::refused);
+  fixture.book.release(running.held);
+  HoldAnswer capped = fixture.hold(40, Fit::may_cap, Ask::final);
+  ASSERT_EQ(capped.what, What::held);
+  EXPECT_EQ(capped.held.parts[0].held, 15);
+  fixture.book.release(capped.held);
+  EXPECT_EQ(fixture.hold(15).what, What::held);
+}
+
+TEST(Book, ABudgetThatBlocksNobodyRunsNotLow) {
+  BookFixture fixture({tokens_budget(std::nullopt)});
+  EXPECT_FALSE(fixture.hold(1'000).running_low);
+  EXPECT_TRUE(fixture.book.low_of(fixture.local, kNoon, 1).empty());
+}
+
 TEST(Book, AskedForTheLastTimeItRefusesAndSaysWhy) {
   BookFixture fixture({tokens_budget(100)});
   fixture.grant(40, 60);

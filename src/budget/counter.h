@@ -21,6 +21,13 @@ namespace aimeter::budget {
 
 // How much history a lease follows. DESIGN 8: about ten seconds of the account's recent use.
 constexpr Duration kDemandWindow = std::chrono::seconds(10);
+// A lease that holds less than this part of the demand is fetched ahead of need.
+constexpr Amount kLowPart = 4;
+// Near the end of a limit others would wait for what was fetched ahead: while so many times the
+// demand are left of it.
+constexpr Amount kAheadWithin = 8;
+// What others have leased can keep a lease low, whatever is asked: not more often than this.
+constexpr Duration kAheadEvery = std::chrono::seconds(1);
 
 struct Counter {
   std::unique_ptr<const BudgetKey> key = {};  // null: the place is free for another
@@ -48,6 +55,7 @@ struct Counter {
   Instant window = {};  // demand: what was taken in this window of ten seconds
   Amount taken_now = 0, taken_before = 0;
   Instant last_use = {};
+  Instant asked_ahead = {};  // when it was said that the lease runs low; not since it does not
 
   [[nodiscard]] Amount used_view() const { return used + undrained_actual; }
   [[nodiscard]] bool busy() const { return running > 0 || undrained > 0; }
@@ -58,7 +66,13 @@ struct Counter {
   // A limit of 0 lets nothing through, whatever is leased. A wallet whose credits come to 0 is not
   // shut: it has what corrections gave back beyond its use.
   [[nodiscard]] bool shut() const { return kind != BudgetKind::credits && limit && *limit == 0; }
-  [[nodiscard]] bool fits_lease(Amount need) const { return least(need) <= free && !shut(); }
+  // Of the lease, what the limit allows as well: a limit that fell is known before the lease of the
+  // old one is used up. A wallet's is what its credits allow.
+  [[nodiscard]] Amount room() const {
+    if (kind == BudgetKind::credits || !limit) return free;
+    return std::clamp<Amount>(*limit - used_view() - held, 0, free);
+  }
+  [[nodiscard]] bool fits_lease(Amount need) const { return least(need) <= room() && !shut(); }
   // On the store's word: running calls of all engines counted, leases not.
   [[nodiscard]] bool fits_limit(Amount need) const {
     if (!limit) return true;
@@ -66,7 +80,7 @@ struct Counter {
   }
   // Nobody else holds any of it, here or elsewhere, and something is left.
   [[nodiscard]] bool may_be_capped() const {
-    return free > 0 && held == 0 && held_elsewhere == 0 && leased_elsewhere == 0;
+    return room() > 0 && held == 0 && held_elsewhere == 0 && leased_elsewhere == 0;
   }
   // It could be, once what is leased elsewhere came back.
   [[nodiscard]] bool may_be_capped_later() const {
@@ -83,6 +97,13 @@ struct Counter {
   }
   void note_demand(Amount taken, Instant now);
   [[nodiscard]] Amount demand() const { return std::max(taken_now, taken_before); }
+
+  [[nodiscard]] bool low() const {
+    if (!blocking || !limit || free >= demand() / kLowPart) return false;
+    return (*limit - used_view() - held) / kAheadWithin >= demand();
+  }
+  // True once while it is low, and again when that did not help for kAheadEvery.
+  [[nodiscard]] bool asks_ahead(Instant now);
 
   void take(Amount amount, Instant now, HeldPart& part);
   void put_back(const HeldPart& part);
@@ -115,6 +136,16 @@ inline void Counter::note_demand(Amount taken, Instant now) {
   }
   taken_now += taken;
   last_use = now;
+}
+
+inline bool Counter::asks_ahead(Instant now) {
+  if (!low()) {
+    asked_ahead = {};
+    return false;
+  }
+  if (asked_ahead <= now && now - asked_ahead < kAheadEvery) return false;
+  asked_ahead = now;
+  return true;
 }
 
 inline void Counter::take(Amount amount, Instant now, HeldPart& part) {

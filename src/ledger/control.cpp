@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <boost/unordered/unordered_flat_set.hpp>
 
 #include "ledger/engine_ledger.h"
 
@@ -20,12 +21,15 @@ bool EngineLedger::control() {
   if (deps_.clock.boot() >= next_beat_) heartbeat();
   std::deque<Request> requests = std::move(parked_);
   parked_.clear();
+  std::vector<budget::LocalAccount> low;
   {
     const base::Lock lock(queue_mutex_);
     for (Request& request : queue_) requests.push_back(std::move(request));
     queue_.clear();
+    low.swap(low_);
   }
   control_serves_.store(!requests.empty());
+  lease_together(requests, low);
   for (Request& request : requests) {
     std::optional<Result<budget::Held>> answer = serve(request);
     if (answer) {
@@ -37,13 +41,16 @@ bool EngineLedger::control() {
   control_serves_.store(false);
   const bool more_keys = keys_.learn();
   const base::Lock lock(queue_mutex_);
-  return more_keys || !queue_.empty();
+  return more_keys || !queue_.empty() || !low_.empty();
 }
 
 std::optional<Result<budget::Held>> EngineLedger::serve(const Request& request) {
   Result<budget::HoldAnswer> answer = negotiate(request.ask);
   if (!answer) return std::unexpected(std::move(answer).error());
-  if (answer->what == What::held) return begin(std::move(answer->held), request.ask);
+  if (answer->what == What::held) {
+    if (answer->running_low) note_low(answer->held.account);
+    return begin(std::move(answer->held), request.ask);
+  }
   const bool may_fit = answer->worth_waiting || answer->fits_limit;
   if (may_fit && deps_.clock.boot() < request.deadline) return std::nullopt;
   if (!answer->fits_limit) return std::unexpected(refused_by(answer->refusal));
@@ -58,8 +65,8 @@ Result<budget::HoldAnswer> EngineLedger::negotiate(const HoldAsk& ask) {
   bool asked = false;
   for (int round = 0; round < kRoundsMax; ++round) {
     const Instant at = time_of(ask);
-    budget::HoldAnswer answer =
-        book_.hold(local, {ask.names, ask.need, at, catalogue_.load(), mode});
+    const std::uint64_t catalogue = catalogue_.load();
+    budget::HoldAnswer answer = book_.hold(local, {ask.names, ask.need, at, catalogue, mode});
     switch (answer.what) {
       case What::held:
         if (!refuses(answer.held, at)) return answer;
@@ -80,11 +87,14 @@ Result<budget::HoldAnswer> EngineLedger::negotiate(const HoldAsk& ask) {
       case What::unknown_budgets:
         AIMETER_CHECK_OK(learn(local, answer.unknown));
         break;
-      case What::short_of:
-        AIMETER_CHECK_OK(lease(local, answer.shorts, asked ? Rest::whole : Rest::share));
+      case What::short_of: {
+        const Wanted wanted{local, catalogue, std::move(answer.shorts),
+                            asked ? Rest::whole : Rest::share};
+        AIMETER_CHECK_OK(lease({&wanted, 1}));
         if (asked) mode = budget::Ask::final;
         asked = true;
         break;
+      }
     }
   }
   return fail(Code::unavailable, "the account's limits change faster than they can be read; retry");
@@ -121,18 +131,21 @@ Status EngineLedger::learn(budget::LocalAccount local, const std::vector<budget:
   return {};
 }
 
-Status EngineLedger::lease(budget::LocalAccount local, const std::vector<budget::Short>& shorts,
-                           Rest rest) {
+Status EngineLedger::lease(std::span<const Wanted> wanted) {
   std::vector<store::LeaseAsk> asks;
-  for (const budget::Short& part : shorts) {
-    const bool whole = rest == Rest::whole;
-    asks.push_back({.key = part.key,
-                    .ask = part.ask,
-                    // A limit that fell to 0 leaves a lease that has enough, and may not be held.
-                    .one_call = whole ? 0 : std::max<store::Amount>(0, part.need - part.free),
-                    .whole_rest = whole,
-                    .limit = part.limit,
-                    .catalogue = catalogue_.load()});
+  std::vector<budget::LocalAccount> accounts;  // of each ask
+  for (const Wanted& one : wanted) {
+    const bool whole = one.rest == Rest::whole;
+    for (const budget::Short& part : one.shorts) {
+      accounts.push_back(one.account);
+      asks.push_back({.key = part.key,
+                      .ask = part.ask,
+                      // A limit that fell to 0 leaves a lease that has enough, and may not be held.
+                      .one_call = whole ? 0 : std::max<store::Amount>(0, part.need - part.free),
+                      .whole_rest = whole,
+                      .limit = part.limit,
+                      .catalogue = one.catalogue});
+    }
   }
   const std::scoped_lock lock(lane_);
   Result<std::vector<store::LeaseGrant>> grants = deps_.store.lease({engine_, epoch_.load()}, asks);
@@ -146,13 +159,11 @@ Status EngineLedger::lease(budget::LocalAccount local, const std::vector<budget:
     }
     return std::unexpected(std::move(grants).error());
   }
+  bool stale = false;
   for (std::size_t i = 0; i < grants->size(); ++i) {
     const store::LeaseGrant& grant = (*grants)[i];
-    if (grant.stale_catalogue) {
-      AIMETER_TRY(const std::uint64_t version, deps_.store.catalogue());
-      catalogue_.store(version);
-      return {};
-    }
+    stale = stale || grant.stale_catalogue;
+    if (grant.stale_catalogue) continue;
     budget::StoreWord word{.key = asks[i].key,
                            .used = grant.used,
                            .granted = grant.granted,
@@ -163,9 +174,46 @@ Status EngineLedger::lease(budget::LocalAccount local, const std::vector<budget:
     AIMETER_ASSERT(grant.granted == 0 || grant.used + grant.leased <= grant.limit);
     word.bound = std::max(grant.limit, grant.used + grant.leased);
 #endif
-    book_.hear(local, word);
+    book_.hear(accounts[i], word);
   }
+  if (!stale) return {};
+  AIMETER_TRY(const std::uint64_t version, deps_.store.catalogue());
+  catalogue_.store(version);
   return {};
+}
+
+EngineLedger::Wanted EngineLedger::wanted_by(const HoldAsk& ask) {
+  Wanted wanted{.account = book_.local(ask.account), .catalogue = catalogue_.load()};
+  wanted.shorts =
+      book_.shorts_of(wanted.account, {ask.names, ask.need, time_of(ask), wanted.catalogue});
+  return wanted;
+}
+
+void EngineLedger::lease_together(const std::deque<Request>& waiting,
+                                  const std::vector<budget::LocalAccount>& low) {
+  std::vector<Wanted> wanted;
+  boost::unordered_flat_set<budget::LocalAccount> accounts;
+  const auto add = [&](Wanted one) {
+    if (!one.shorts.empty() && accounts.insert(one.account).second) {
+      wanted.push_back(std::move(one));
+    }
+  };
+  for (const Request& request : waiting) add(wanted_by(request.ask));
+  if (low.empty() && wanted.size() < 2) return;  // one alone asks for itself
+  const Instant now = deps_.clock.now();
+  const std::uint64_t catalogue = catalogue_.load();
+  for (const budget::LocalAccount account : low) {
+    add({account, catalogue, book_.low_of(account, now, catalogue)});
+  }
+  if (!wanted.empty()) static_cast<void>(lease(wanted));
+}
+
+void EngineLedger::note_low(budget::LocalAccount account) {
+  {
+    const base::Lock lock(queue_mutex_);
+    low_.push_back(account);
+  }
+  deps_.workers.wake(control_);
 }
 
 Status EngineLedger::make_ready(const Account& account, const budget::Names& names, Instant at) {

@@ -76,7 +76,8 @@ TEST(DetachedHolds, LeaveTheLeaseForARowAndAreSettledByAnotherEngine) {
   EXPECT_EQ(world.tokens().over_hold, 10);
   EXPECT_EQ(world.tokens().late, 0);
   EXPECT_TRUE(world.odd.empty());
-  EXPECT_TRUE(use(*other, kAcme, 30)) << "what the hold did not use is free";
+  const auto rest = use(*other, kAcme, 30);
+  EXPECT_TRUE(rest) << "what the hold did not use is free: " << rest.error().message;
   EXPECT_FALSE(use(*other, kAcme, 1));
   world.expect_clean();
 }

@@ -167,7 +167,7 @@ Result<budget::Held> EngineLedger::hold(const HoldAsk& ask) {
   budget::HoldAnswer answer =
       book_.hold(local, {ask.names, ask.need, time_of(ask), catalogue_.load(), budget::Ask::first});
   if (answer.what == budget::HoldAnswer::What::held && !refuses(answer.held, time_of(ask))) {
-    if (answer.running_low) deps_.workers.wake(control_);
+    if (answer.running_low) note_low(local);
     return begin(std::move(answer.held), ask);
   }
   if (answer.what == budget::HoldAnswer::What::held) book_.release(answer.held);
@@ -196,12 +196,13 @@ Result<budget::Held> EngineLedger::hold(const HoldAsk& ask) {
   return fail(Code::unavailable, "the store did not answer within hold_wait; retry");
 }
 
-void EngineLedger::hold(HoldAsk ask, HoldDone done) {
+void EngineLedger::hold(const HoldAsk& ask, HoldDone done) {
   const budget::LocalAccount local = book_.local(ask.account);
   budget::HoldAnswer answer =
       book_.hold(local, {ask.names, ask.need, time_of(ask), catalogue_.load(), budget::Ask::first});
   if (answer.what == budget::HoldAnswer::What::held) {
     if (!refuses(answer.held, time_of(ask))) {
+      if (answer.running_low) note_low(local);
       done(begin(std::move(answer.held), ask));
       return;
     }
@@ -209,7 +210,7 @@ void EngineLedger::hold(HoldAsk ask, HoldDone done) {
   }
   {
     const base::Lock lock(queue_mutex_);
-    queue_.push_back({std::move(ask), std::move(done), deps_.clock.boot() + options_.hold_wait});
+    queue_.push_back({ask, std::move(done), deps_.clock.boot() + options_.hold_wait});
   }
   deps_.workers.wake(control_);
 }
@@ -294,13 +295,13 @@ Result<EngineLedger::Written> EngineLedger::settle_now(const budget::Held& held,
   return write(std::move(outcome), std::move(settlement), {held.reserved_bytes, held.begin_frame});
 }
 
-Result<SettleOutcome> EngineLedger::settle(budget::Held held, store::Settlement settlement) {
+Result<SettleOutcome> EngineLedger::settle(budget::Held held, store::Settlement&& settlement) {
   AIMETER_TRY(Written written, settle_now(held, std::move(settlement)));
   AIMETER_CHECK_OK(wait(written));
   return std::move(written.outcome);
 }
 
-void EngineLedger::settle(budget::Held held, store::Settlement settlement, SettleDone done) {
+void EngineLedger::settle(budget::Held held, store::Settlement&& settlement, SettleDone done) {
   Result<Written> written = settle_now(held, std::move(settlement));
   if (!written) {
     done(std::unexpected(std::move(written).error()));

@@ -43,10 +43,10 @@ class EngineLedger final : public Ledger {
   void abandon();
 
   Result<budget::Held> hold(const HoldAsk& ask) override;
-  void hold(HoldAsk ask, HoldDone done) override;
+  void hold(const HoldAsk& ask, HoldDone done) override;
   void release(budget::Held held, std::string_view reason) override;
-  Result<SettleOutcome> settle(budget::Held held, store::Settlement settlement) override;
-  void settle(budget::Held held, store::Settlement settlement, SettleDone done) override;
+  Result<SettleOutcome> settle(budget::Held held, store::Settlement&& settlement) override;
+  void settle(budget::Held held, store::Settlement&& settlement, SettleDone done) override;
   Result<Detached> detach(const budget::Held& held, HoldClaim claim) override;
   void detach(const budget::Held& held, HoldClaim claim, DetachDone done) override;
   Result<HoldClaim> open_token(std::string_view token) override;
@@ -197,8 +197,21 @@ class EngineLedger final : public Ledger {
   [[nodiscard]] std::optional<Result<budget::Held>> serve(const Request& request);
   [[nodiscard]] Result<budget::HoldAnswer> negotiate(const HoldAsk& ask);
   enum class Rest : std::uint8_t { share, whole };
-  [[nodiscard]] Status lease(budget::LocalAccount account, const std::vector<budget::Short>& shorts,
-                             Rest rest);
+  struct Wanted {  // leases of one account
+    budget::LocalAccount account = 0;
+    std::uint64_t catalogue = 0;  // of the terms that the limits are of
+    std::vector<budget::Short> shorts = {};
+    Rest rest = Rest::share;
+  };
+  // One transaction of the store for all of them.
+  [[nodiscard]] Status lease(std::span<const Wanted> wanted);
+  [[nodiscard]] Wanted wanted_by(const HoldAsk& ask);
+  // Who waits for a lease and who will, at once: the store's writer is waited for once. What fails
+  // here is tried again by each who waits.
+  void lease_together(const std::deque<Request>& waiting,
+                      const std::vector<budget::LocalAccount>& low);
+  // A lease of this account runs low.
+  void note_low(budget::LocalAccount account);
   [[nodiscard]] Status load(const Account& account, budget::LocalAccount local, Instant at);
   [[nodiscard]] Status learn(budget::LocalAccount local,
                              const std::vector<budget::BudgetKey>& keys);
@@ -263,6 +276,7 @@ class EngineLedger final : public Ledger {
   // control's own, but the queue
   base::Mutex queue_mutex_;
   std::deque<Request> queue_ AIMETER_GUARDED_BY(queue_mutex_);
+  std::vector<budget::LocalAccount> low_ AIMETER_GUARDED_BY(queue_mutex_);
   std::deque<Request> parked_;
   Duration next_beat_ = {};
   std::vector<store::BudgetKey> recalled_;

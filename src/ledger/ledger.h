@@ -113,7 +113,7 @@ class Ledger {
   // failed, forked, clock off): nothing is held.
   [[nodiscard]] virtual Result<budget::Held> hold(const HoldAsk& ask) = 0;
   using HoldDone = std::move_only_function<void(Result<budget::Held>)>;
-  virtual void hold(HoldAsk ask, HoldDone done) = 0;  // never blocks; may run `done` at once
+  virtual void hold(const HoldAsk& ask, HoldDone done) = 0;  // never blocks; may run `done` at once
   virtual void release(budget::Held held, std::string_view reason) = 0;
 
   // Writes the one settlement of `held`; fills seq, hold, epoch and budgets. Errors: unavailable
@@ -121,8 +121,8 @@ class Ledger {
   // reached, on the journal's thread.
   using SettleDone = std::move_only_function<void(Result<SettleOutcome>)>;
   [[nodiscard]] virtual Result<SettleOutcome> settle(budget::Held held,
-                                                     store::Settlement settlement) = 0;
-  virtual void settle(budget::Held held, store::Settlement settlement, SettleDone done) = 0;
+                                                     store::Settlement&& settlement) = 0;
+  virtual void settle(budget::Held held, store::Settlement&& settlement, SettleDone done) = 0;
 
   // ---- Detached holds: in the store, not in this engine; any engine of the store ends them.
   // `claim`: names, pins, key, meta, and as usage and cost what it holds. Expires after hold_ttl of

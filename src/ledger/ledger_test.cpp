@@ -55,6 +55,29 @@ TEST(Ledger, StrictHoldsEndExactlyAtTheLimit) {
   world.expect_clean();
 }
 
+TEST(Ledger, ALeaseIsFetchedAheadOfNeed) {
+  World world;
+  world.subscribe(kAcme, limited(100'000));
+  auto ledger = world.open();
+  std::vector<budget::Held> held;
+  for (int call = 0; call < 7; ++call) {  // the first leased 80: the last leaves 10, less than 70/4
+    Result<budget::Held> got = ledger->hold(ask_of(kAcme, 10));
+    ASSERT_TRUE(got);
+    held.push_back(*std::move(got));
+  }
+  EXPECT_EQ(world.state(tokens_of(kAcme)).leased, 80);
+  world.workers.run_until_idle();
+  EXPECT_EQ(world.state(tokens_of(kAcme)).leased, 80 + 60) << "70 a ten seconds, 10 were left";
+  bool answered = false;
+  ledger->hold(ask_of(kAcme, 70), [&](Result<budget::Held> result) {
+    ASSERT_TRUE(result);
+    held.push_back(*std::move(result));
+    answered = true;
+  });
+  EXPECT_TRUE(answered) << "no worker ran: nobody waited for the store";
+  for (budget::Held& each : held) ledger->release(std::move(each), "done");
+}
+
 TEST(Ledger, AReleasedHoldLeavesNothingBehind) {
   World world;
   world.subscribe(kAcme, limited(100));
@@ -298,7 +321,7 @@ TEST(Ledger, KeysAreFreshOnceAndAConflictWithOtherContent) {
   Result<budget::Held> held = ledger->hold(ask_of(kAcme, 10));
   store::Settlement settlement = store::fixture::call_of(kAcme, 10);
   settlement.key = key;
-  const auto settled = ledger->settle(*std::move(held), settlement);
+  const auto settled = ledger->settle(*std::move(held), store::Settlement(settlement));
   ASSERT_TRUE(settled);
   ledger->leave_key(key, settled->row);
   const auto seen = ledger->enter_key(key);

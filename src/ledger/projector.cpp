@@ -19,7 +19,7 @@ constexpr std::uint64_t kAllFrames = ~std::uint64_t{0};
 // a call: neighbours in a tree are written together, each counter once.
 constexpr Duration kTransactionLongest = std::chrono::milliseconds(20);
 constexpr Duration kTransactionAlone = std::chrono::milliseconds(60);
-constexpr Duration kTransactionBehind = std::chrono::milliseconds(150);
+constexpr Duration kTransactionBehind = std::chrono::milliseconds(400);
 constexpr std::size_t kBatchLeast = 64;
 constexpr std::size_t kBatchYielding = 1'024;
 constexpr store::Seq kBacklogMax = 32'768;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <set>
 
 namespace aimeter::store {
 namespace {
@@ -80,6 +81,35 @@ std::uint8_t thresholds_of(const BudgetState& budget) {
 
 Amount free_of(const BudgetState& budget, Amount limit) {
   return clamped(Wide{limit} - budget.used - budget.leased);
+}
+
+std::span<const LeaseAsk> of_first_account(std::span<const LeaseAsk> asks) {
+  const auto other = std::ranges::find_if(
+      asks, [&](const LeaseAsk& ask) { return ask.key.account != asks.front().key.account; });
+  return asks.first(static_cast<std::size_t>(other - asks.begin()));
+}
+
+Status check(std::span<const LeaseAsk> asks) {
+  std::set<Account> earlier;
+  while (!asks.empty()) {
+    const std::span<const LeaseAsk> own = of_first_account(asks);
+    const Account& account = own.front().key.account;
+    if (!earlier.insert(account).second) {
+      return bad_input("asks", account.billable.id, "the asks of an account side by side");
+    }
+    for (std::size_t i = 0; i < own.size(); ++i) {
+      const LeaseAsk& ask = own[i];
+      if (ask.ask < 0) return bad_input("ask", std::to_string(ask.ask), "0 or more");
+      if (ask.one_call < 0) return bad_input("one_call", std::to_string(ask.one_call), "0 or more");
+      if (ask.limit < 0) return bad_input("limit", std::to_string(ask.limit), "0 or more");
+      const auto same = [&](const LeaseAsk& other) { return other.key == ask.key; };
+      if (std::ranges::any_of(own.first(i), same)) {
+        return bad_input("asks", ask.key.name, "each budget once");
+      }
+    }
+    asks = asks.subspan(own.size());
+  }
+  return {};
 }
 
 Amount grant_of(const LeaseAsk& ask, const Room& room) {

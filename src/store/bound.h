@@ -1,6 +1,6 @@
 // Package:       store
 // Units:         amounts as in settlement.h
-// Errors:        none: pure functions.
+// Errors:        invalid_argument (check of asks); else none.
 // Thread safety: pure functions.
 // Ownership:     none.
 //
@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 
 #include "store/store.h"
 
@@ -55,6 +56,11 @@ constexpr std::uint8_t kToldApproaching = 1, kToldReached = 2;
 // The thresholds that `used` has come to: 80 % and 100 % of the limit; a limit of 0 is reached. A
 // wallet has none.
 [[nodiscard]] std::uint8_t thresholds_of(const BudgetState& budget);
+
+// No amount below 0; the asks of an account stand side by side, each budget once.
+[[nodiscard]] Status check(std::span<const LeaseAsk> asks);
+// The first ask and those of the same account after it; none of none.
+[[nodiscard]] std::span<const LeaseAsk> of_first_account(std::span<const LeaseAsk> asks);
 
 struct Room {
   Amount free = 0;

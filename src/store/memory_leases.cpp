@@ -73,20 +73,6 @@ bool recall_others(State& state, const BudgetKey& key, EngineId own) {
   return recalled;
 }
 
-Status check_asks(std::span<const LeaseAsk> asks) {
-  std::set<BudgetKey> seen;
-  for (const LeaseAsk& ask : asks) {
-    if (ask.ask < 0) return bad_input("ask", std::to_string(ask.ask), "0 or more");
-    if (ask.one_call < 0) return bad_input("one_call", std::to_string(ask.one_call), "0 or more");
-    if (ask.limit < 0) return bad_input("limit", std::to_string(ask.limit), "0 or more");
-    if (ask.key.account != asks.front().key.account) {
-      return bad_input("asks", ask.key.account.billable.id, "budgets of one account");
-    }
-    if (!seen.insert(ask.key).second) return bad_input("asks", ask.key.name, "each budget once");
-  }
-  return {};
-}
-
 std::vector<LeaseGrant> stale_grants(State& state, std::span<const LeaseAsk> asks) {
   std::vector<LeaseGrant> grants;
   for (const LeaseAsk& ask : asks) {
@@ -114,26 +100,8 @@ bool has_lease(const State& state, EngineId engine) {
   });
 }
 
-}  // namespace
-
-Result<EngineRef> open_engine(State& state, const EngineCard& card, Instant now) {
-  const EngineId next = state.engines.empty() ? 1 : state.engines.rbegin()->first + 1;
-  const EngineId id = card.number != 0 ? card.number : next;
-  if (state.engines.contains(id)) {
-    return fail(Code::conflict, fmt::format("engine {} is known already", id));
-  }
-  EngineState engine{.ref = {.engine = id, .epoch = 1}, .card = card};
-  engine.card.number = 0;
-  engine.applied_at = now;
-  engine.renewed_at = now;
-  state.engines[id] = engine;
-  return engine.ref;
-}
-
-Result<std::vector<LeaseGrant>> lease(State& state, EngineRef engine,
-                                      std::span<const LeaseAsk> asks, Instant now) {
-  AIMETER_CHECK_OK(check_epoch(state, engine));
-  AIMETER_CHECK_OK(check_asks(asks));
+std::vector<LeaseGrant> lease_of_account(State& state, EngineRef engine,
+                                         std::span<const LeaseAsk> asks, Instant now) {
   std::vector<LeaseGrant> grants = stale_grants(state, asks);
   const auto is_stale = [](const LeaseGrant& grant) { return grant.stale_catalogue; };
   if (std::ranges::any_of(grants, is_stale)) return grants;
@@ -167,6 +135,36 @@ Result<std::vector<LeaseGrant>> lease(State& state, EngineRef engine,
     own.leased += grants[i].granted;
   }
   return grants;
+}
+
+}  // namespace
+
+Result<EngineRef> open_engine(State& state, const EngineCard& card, Instant now) {
+  const EngineId next = state.engines.empty() ? 1 : state.engines.rbegin()->first + 1;
+  const EngineId id = card.number != 0 ? card.number : next;
+  if (state.engines.contains(id)) {
+    return fail(Code::conflict, fmt::format("engine {} is known already", id));
+  }
+  EngineState engine{.ref = {.engine = id, .epoch = 1}, .card = card};
+  engine.card.number = 0;
+  engine.applied_at = now;
+  engine.renewed_at = now;
+  state.engines[id] = engine;
+  return engine.ref;
+}
+
+Result<std::vector<LeaseGrant>> lease(State& state, EngineRef engine,
+                                      std::span<const LeaseAsk> asks, Instant now) {
+  AIMETER_CHECK_OK(check_epoch(state, engine));
+  AIMETER_CHECK_OK(check(asks));
+  std::vector<LeaseGrant> all;
+  while (!asks.empty()) {
+    const std::span<const LeaseAsk> own = of_first_account(asks);
+    const std::vector<LeaseGrant> grants = lease_of_account(state, engine, own, now);
+    all.insert(all.end(), grants.begin(), grants.end());
+    asks = asks.subspan(own.size());
+  }
+  return all;
 }
 
 Result<Pulse> renew(State& state, EngineRef engine, std::span<const HeldReport> held, Instant now) {

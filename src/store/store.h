@@ -5,9 +5,9 @@
 //                and beside reads); reads: any thread, own snapshot.
 // Ownership:     the engine owns its Store; values are returned by value.
 //
-// The storage port. Coarse: one apply per batch, one lease per account, catalogue changes as
-// values, reads by filter. Counters are O(1), never sums over rows. `memory:` is the reference
-// model; every driver passes one contract suite.
+// The storage port. Coarse: one apply per batch, one lease for all accounts that want some,
+// catalogue changes as values, reads by filter. Counters are O(1), never sums over rows. `memory:`
+// is the reference model; every driver passes one contract suite.
 #pragma once
 
 #include <cstdint>
@@ -371,8 +371,9 @@ class Store {
   // ---- Control lane. find_key, keys_after, load_account and budget_states: any thread.
   // Later numbers are above it. conflict: that number is known.
   [[nodiscard]] virtual Result<EngineRef> open_engine(const EngineCard& card) = 0;
-  // All asks of one account or none: a grant below `one_call` for one of them gives 0 to all, and
-  // others are asked to give back what that one lacked. Elsewhere: other engines' leases, and
+  // Asks of several accounts, those of one side by side. Of an account all or none: a grant below
+  // `one_call` for one of them gives 0 to all of that account's, and others are asked to give back
+  // what that one lacked; a stale one gives 0 to all, too. Elsewhere: other engines' leases, and
   // detached holds. Live engines: not closed, renewed within kEngineLiveFor (bound.h). Errors:
   // failed_precondition (the epoch is over, the engine closed), not_found, invalid_argument,
   // unavailable.

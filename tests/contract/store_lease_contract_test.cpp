@@ -134,6 +134,31 @@ TEST_P(LeaseContract, AllAsksOfAnAccountAreGrantedOrNone) {
   EXPECT_EQ(grants->at(1).granted, 500);
 }
 
+TEST_P(LeaseContract, AsksOfSeveralAccountsAreAnsweredEachForItself) {
+  Feeder engine(store());
+  const Account zeta = account_of("zeta"), tau = account_of("tau");
+  LeaseAsk tokens = ask_of(tokens_, 10, 100), cost = ask_of(cost_of(acme_), 600, 500);
+  cost.one_call = 501;
+  LeaseAsk stale = ask_of(tokens_of(tau), 10, 100);
+  stale.catalogue = *store().catalogue() + 1;
+  const LeaseAsk other = ask_of(tokens_of(zeta), 20, 100);
+  const LeaseAsk other_cost = ask_of(cost_of(zeta), 30, 100);
+  const std::vector<LeaseAsk> asks{tokens, cost, stale, other, other_cost};
+  const auto grants = store().lease(engine.ref, asks);
+  ASSERT_TRUE(grants) << grants.error().message;
+  ASSERT_EQ(grants->size(), 5U);
+  EXPECT_EQ(grants->at(0).granted, 0) << "the cost of the same account does not fit";
+  EXPECT_EQ(grants->at(1).granted, 0);
+  EXPECT_TRUE(grants->at(2).stale_catalogue);
+  EXPECT_EQ(grants->at(2).granted, 0);
+  EXPECT_FALSE(grants->at(3).stale_catalogue);
+  EXPECT_EQ(grants->at(3).granted, 20);
+  EXPECT_EQ(grants->at(4).granted, 30);
+  EXPECT_EQ(state(tokens_).leased, 0);
+  EXPECT_EQ(state(tokens_of(zeta)).leased, 20);
+  EXPECT_EQ(state(cost_of(zeta)).leased, 30);
+}
+
 TEST_P(LeaseContract, APrefetchThatGetsNothingSpoilsNoOther) {
   Feeder engine(store());
   const std::vector<LeaseAsk> asks{ask_of(tokens_, 10, 100), ask_of(cost_of(acme_), 10, 0)};
@@ -185,7 +210,8 @@ TEST_P(LeaseContract, WhatCannotBeAskedIsRefused) {
   refuse_lease(engine.ref, {negative}, Code::invalid_argument, "ask");
   refuse_lease(engine.ref, {negative_call}, Code::invalid_argument, "one_call");
   refuse_lease(engine.ref, {ask_of(tokens_, 1, -1)}, Code::invalid_argument, "limit");
-  refuse_lease(engine.ref, {good, stranger}, Code::invalid_argument, "one account");
+  const LeaseAsk cost = ask_of(cost_of(acme_), 1, 100);
+  refuse_lease(engine.ref, {good, stranger, cost}, Code::invalid_argument, "side by side");
   refuse_lease(engine.ref, {good, good}, Code::invalid_argument, "once");
   refuse_lease({.engine = 77}, {good}, Code::not_found, "77");
   EXPECT_EQ(state(tokens_).leased, 0);

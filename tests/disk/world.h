@@ -97,7 +97,7 @@ class Up {
     auto held = ledger_->hold(ask_of(settlement));
     if (!held) return;
     told_.tried.insert(key);
-    const auto settled = ledger_->settle(*std::move(held), settlement);
+    const auto settled = ledger_->settle(*std::move(held), store::Settlement(settlement));
     if (settled) told_.rows[key] = settled->row;
   }
   Result<budget::Held> hold(const std::string& key) {

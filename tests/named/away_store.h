@@ -20,6 +20,7 @@ class AwayStore final : public store::Store {
  public:
   explicit AwayStore(std::unique_ptr<store::Store> behind) : behind_(std::move(behind)) {}
   bool away = false;
+  int leases = 0;                   // transactions of lease()
   std::function<void()> slow = {};  // happens while a renewal is under way, after it was decided
 
   // ---- away
@@ -40,6 +41,7 @@ class AwayStore final : public store::Store {
   Result<std::vector<store::LeaseGrant>> lease(store::EngineRef engine,
                                                std::span<const store::LeaseAsk> asks) override {
     AIMETER_CHECK_OK(here());
+    ++leases;
     return behind_->lease(engine, asks);
   }
   Result<store::Pulse> renew(store::EngineRef engine,

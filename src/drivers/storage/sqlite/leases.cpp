@@ -122,23 +122,6 @@ Result<Elsewhere> elsewhere_of(Connection& connection, const AskedBudget& asked,
   return elsewhere;
 }
 
-Status check_asks(std::span<const LeaseAsk> asks) {
-  for (std::size_t i = 0; i < asks.size(); ++i) {
-    const LeaseAsk& ask = asks[i];
-    if (ask.ask < 0) return bad_input("ask", std::to_string(ask.ask), "0 or more");
-    if (ask.one_call < 0) return bad_input("one_call", std::to_string(ask.one_call), "0 or more");
-    if (ask.limit < 0) return bad_input("limit", std::to_string(ask.limit), "0 or more");
-    if (ask.key.account != asks.front().key.account) {
-      return bad_input("asks", ask.key.account.billable.id, "budgets of one account");
-    }
-    const auto same = [&](const LeaseAsk& earlier) { return earlier.key == ask.key; };
-    if (std::ranges::any_of(asks.first(i), same)) {
-      return bad_input("asks", ask.key.name, "each budget once");
-    }
-  }
-  return {};
-}
-
 // Adds to the lease of this epoch and to the budget, which takes over the limit that was named.
 Status take_grant(Connection& connection, EngineRef engine, const AskedBudget& asked,
                   Amount granted) {
@@ -178,6 +161,7 @@ Status free_leases_of(Connection& connection, store::EngineId engine) {
   return {};
 }
 
+// Of the asks of one account.
 Result<std::vector<LeaseGrant>> decide(Lane& lane, EngineRef engine, std::span<const LeaseAsk> asks,
                                        Instant now) {
   Connection& connection = *lane.connection;
@@ -246,10 +230,17 @@ Result<std::vector<LeaseGrant>> SqliteStore::lease(EngineRef engine,
   const std::lock_guard hold(control_mutex_);
   AIMETER_TRY(Write write, Write::begin(*control_lane_, *lock_, store::Sync::relaxed));
   AIMETER_CHECK_OK(check_epoch(*control_lane_->connection, engine));
-  AIMETER_CHECK_OK(check_asks(asks));
-  AIMETER_TRY(auto grants, decide(*control_lane_, engine, asks, now()));
+  AIMETER_CHECK_OK(store::check(asks));
+  std::vector<LeaseGrant> all;
+  all.reserve(asks.size());
+  while (!asks.empty()) {
+    const std::span<const LeaseAsk> own = store::of_first_account(asks);
+    AIMETER_TRY(const auto grants, decide(*control_lane_, engine, own, now()));
+    all.insert(all.end(), grants.begin(), grants.end());
+    asks = asks.subspan(own.size());
+  }
   AIMETER_CHECK_OK(write.commit());
-  return grants;
+  return all;
 }
 
 Result<store::Pulse> SqliteStore::renew(EngineRef engine,
