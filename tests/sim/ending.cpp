@@ -1,4 +1,5 @@
 // The end of a run: everything is well again, nothing is forgotten.
+#include <algorithm>
 #include <charconv>
 #include <limits>
 
@@ -113,9 +114,11 @@ void World::end_detached() {
   run_quietly(kIdleRounds);
 }
 
+// An engine that hears only now of a sync that failed has leases of wallets until it is gone.
 void World::end_wallets() {
   run_quietly(kIdleRounds);
-  if (!failed() && processes[0] && !processes[0]->failed()) {
+  const auto is_well = [](const auto& process) { return !process || !process->failed(); };
+  if (!failed() && processes[0] && std::ranges::all_of(processes, is_well)) {
     callers.check_withdrawals(*processes[0]);
   }
 }
