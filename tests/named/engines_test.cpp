@@ -106,6 +106,7 @@ TEST(Named, replay_after_kill_between_commit_and_truncate_is_exact) {
     site.kill(std::move(ledger));
     site.workers.hold_back("");
     auto again = site.open();
+    ASSERT_NE(again, nullptr);
     ASSERT_TRUE(again->drain());
     EXPECT_EQ(site.state(tokens_of(kAcme)).used, 207);
     EXPECT_EQ(site.state(tokens_of(kAcme)).leased, 0) << "a crash strands no lease";
