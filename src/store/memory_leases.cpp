@@ -4,7 +4,6 @@
 
 #include <fmt/format.h>
 #include <algorithm>
-#include <set>
 
 namespace aimeter::store::memory {
 namespace {

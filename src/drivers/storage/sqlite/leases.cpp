@@ -231,11 +231,12 @@ Result<std::vector<LeaseGrant>> SqliteStore::lease(EngineRef engine,
   AIMETER_TRY(Write write, Write::begin(*control_lane_, *lock_, store::Sync::relaxed));
   AIMETER_CHECK_OK(check_epoch(*control_lane_->connection, engine));
   AIMETER_CHECK_OK(store::check(asks));
+  const Instant at = now();  // one moment for all
   std::vector<LeaseGrant> all;
   all.reserve(asks.size());
   while (!asks.empty()) {
     const std::span<const LeaseAsk> own = store::of_first_account(asks);
-    AIMETER_TRY(const auto grants, decide(*control_lane_, engine, own, now()));
+    AIMETER_TRY(const auto grants, decide(*control_lane_, engine, own, at));
     all.insert(all.end(), grants.begin(), grants.end());
     asks = asks.subspan(own.size());
   }
