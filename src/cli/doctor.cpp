@@ -81,7 +81,9 @@ Result<std::vector<Check>> journals(const Reading& reading) {
   int held = 0, idle = 0;
   for (const std::string& name : names) {
     if (name.find_first_not_of("0123456789") != std::string::npos) continue;
-    const auto lock = journal::try_lock_folder(files, dir + "/" + name);
+    const std::string folder = dir + "/" + name;
+    if (const auto begun = journal::is_begun(files, folder); !begun || !*begun) continue;
+    const auto lock = journal::try_lock_folder(files, folder);
     if (!lock) continue;
     ++(*lock == nullptr ? held : idle);
   }

@@ -142,6 +142,9 @@ struct Recovered {
 // Requires: the caller has the folder's lock (try_lock_folder).
 [[nodiscard]] Result<Recovered> recover(base::Files& files, const std::string& folder,
                                         const std::function<Status(const Frame&)>& visit);
+// Whether a folder holds more than its lock. Who looks at the folders of others asks this before
+// the lock: a journal that is being made has it before it holds anything, and must find it free.
+[[nodiscard]] Result<bool> is_begun(base::Files& files, const std::string& folder);
 // Empty when somebody else has it.
 [[nodiscard]] Result<std::unique_ptr<base::FileLock>> try_lock_folder(base::Files& files,
                                                                       const std::string& folder);

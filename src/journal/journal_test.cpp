@@ -305,6 +305,19 @@ TEST_F(JournalTest, AFailedWriteOrSyncIsFinal) {
   }
 }
 
+TEST_F(JournalTest, IsBegunOnceItsFolderHoldsMoreThanTheLock) {
+  const std::string folder(kFolder);
+  EXPECT_FALSE(is_begun(files_, folder).value()) << "absent";
+  ASSERT_TRUE(files_.make_folder(folder));
+  EXPECT_FALSE(is_begun(files_, folder).value());
+  {
+    const auto lock = try_lock_folder(files_, folder).value();
+  }
+  EXPECT_FALSE(is_begun(files_, folder).value());
+  const auto journal = begin();
+  EXPECT_TRUE(is_begun(files_, folder).value());
+}
+
 TEST_F(JournalTest, OneFolderHasOneOwner) {
   auto journal = begin();
   const auto second = create(files_, options_of());

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <string_view>
 #include <vector>
 
 #include "journal/frame.h"
@@ -11,6 +12,7 @@ namespace {
 
 // The least that a disk writes as a whole; a write that never arrived leaves whole ones untouched.
 constexpr std::uint64_t kSectorBytes = 512;
+constexpr std::string_view kLock = "lock";
 
 std::unexpected<Error> damaged(const std::string& path, std::uint64_t offset, std::string problem) {
   return fail(Code::corrupt, fmt::format("{}: offset {}: {}", path, offset, problem));
@@ -233,9 +235,14 @@ Result<Recovered> recover(base::Files& files, const std::string& folder,
   return Recovery(files, folder, visit).run();
 }
 
+Result<bool> is_begun(base::Files& files, const std::string& folder) {
+  AIMETER_TRY(const std::vector<std::string> names, files.list(folder));
+  return std::ranges::any_of(names, [](const std::string& name) { return name != kLock; });
+}
+
 Result<std::unique_ptr<base::FileLock>> try_lock_folder(base::Files& files,
                                                         const std::string& folder) {
-  return files.try_lock(folder + "/lock");
+  return files.try_lock(fmt::format("{}/{}", folder, kLock));
 }
 
 }  // namespace aimeter::journal

@@ -184,6 +184,8 @@ class Recovery {
 
   [[nodiscard]] Status recover_one(store::EngineId engine) {
     const std::string folder = fmt::format("{}/{}", options_.journal_dir, engine);
+    AIMETER_TRY(const bool begun, journal::is_begun(files_, folder));
+    if (!begun) return {};
     Result<std::unique_ptr<base::FileLock>> locked = journal::try_lock_folder(files_, folder);
     // Another process opens as well, and has removed a folder that was old.
     if (!locked && locked.error().code == Code::not_found) return {};

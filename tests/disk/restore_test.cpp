@@ -201,6 +201,19 @@ TEST_F(Restore, AStoreWhoseJournalsAreGoneStandsOnItsOwn) {
   expect_all();
 }
 
+// Between the folder and its lock an opening engine holds nothing: who recovers leaves it alone.
+TEST_F(Restore, AJournalThatIsBeingMadeKeepsItsLockFree) {
+  begin();
+  const std::string dir = "/data/usage.db.aimeter", folder = dir + "/77";
+  ASSERT_TRUE(world_.files.make_folder(folder));
+  Up up(world_, told_);
+  ASSERT_TRUE(up.open_store());
+  const auto recovered =
+      ledger::recover_engines(up.store(), world_.files, {.journal_dir = dir}, nullptr);
+  ASSERT_TRUE(recovered) << recovered.error().message;
+  EXPECT_TRUE(world_.files.list(folder)->empty()) << "not even a file to lock was made";
+}
+
 class LostJournal : public Restore {
  protected:
   static constexpr Duration kLeaseTtl = std::chrono::seconds(30);
