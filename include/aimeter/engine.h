@@ -80,6 +80,7 @@ struct JournalOptions {
   std::string folder = {};  // empty: FILE.aimeter/ beside the database
   std::uint64_t segment_bytes = 64ULL << 20;
   std::size_t batch_size = 16'384;
+  std::uint64_t far_behind = 8'192;  // settlements that the store lacks; from there on calls wait
 };
 struct WaitOptions {
   Duration hold_wait = std::chrono::milliseconds(2'500), hold_ttl = std::chrono::minutes(10);

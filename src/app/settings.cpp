@@ -70,6 +70,9 @@ Status check_options(const OpenOptions& options) {
   const int percent = options.limits.approaching_percent;
   if (percent < 1 || percent > 100)
     return bad_input("limits.approaching_percent", std::to_string(percent), "1 to 100");
+  const JournalOptions& journal = options.journal;
+  if (journal.batch_size < 1) return bad_input("storage.batch_size", "0", "at least 1");
+  if (journal.far_behind < 1) return bad_input("journal.far_behind", "0", "at least 1");
   return {};
 }
 
@@ -100,6 +103,7 @@ Result<tenancy::ResolverOptions> resolver_options(const OpenOptions& options) {
 Result<ledger::Options> ledger_options(std::string_view dsn, const OpenOptions& options) {
   ledger::Options made{.segment_bytes = options.journal.segment_bytes,
                        .batch_size = options.journal.batch_size,
+                       .far_behind = options.journal.far_behind,
                        .hold_wait = options.waits.hold_wait,
                        .lease_ttl = options.waits.lease_ttl,
                        .hold_ttl = options.waits.hold_ttl,

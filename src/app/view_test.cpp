@@ -287,6 +287,8 @@ TEST(Open, names_the_option_that_it_refuses) {
        "memory:",
        {.limits = {.approaching_percent = 101}},
        "limits.approaching_percent"},
+      {"batches of nothing", "memory:", {.journal = {.batch_size = 0}}, "storage.batch_size"},
+      {"wait always", "memory:", {.journal = {.far_behind = 0}}, "journal.far_behind"},
       {"an unknown model means what?",
        "memory:",
        {.pricing = {.unknown_model = "x"}},

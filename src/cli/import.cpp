@@ -216,7 +216,8 @@ Result<Exit> run(Frame& frame, const Options& options) {
   if (options.dry_run) {
     exit = import.run(*source, nullptr);
   } else {
-    exit = with_engine(frame, [&](Acting& acting) { return import.run(*source, &acting.engine); });
+    exit = with_engine(
+        frame, [&](Acting& acting) { return import.run(*source, &acting.engine); }, Load::bulk);
   }
   if (exit && *exit != Exit::configuration) {
     print(frame, import.tally(), system_clock().boot() - began);

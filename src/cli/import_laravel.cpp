@@ -149,6 +149,7 @@ Result<Exit> run(Frame& frame, const Options& options) {
     Result<OpenOptions> how = app::options_of(settings);
     if (!how) return frame.report(how.error(), Exit::configuration);
     how->security.validate_feature_names = false;  // they are there as they are
+    how->journal.far_behind = kFarBehindInBulk;
     AIMETER_TRY(const Engine engine, open(settings.storage.url, *std::move(how)));
     AIMETER_CHECK_OK(carrier.usages(engine));
   }

@@ -103,10 +103,12 @@ Result<Exit> with_store(Frame& frame, const std::function<Result<Exit>(Reading&)
   });
 }
 
-Result<Exit> with_engine(Frame& frame, const std::function<Result<Exit>(Acting&)>& work) {
+Result<Exit> with_engine(Frame& frame, const std::function<Result<Exit>(Acting&)>& work,
+                         Load load) {
   return with_settings(frame, [&](const config::Settings& settings) -> Result<Exit> {
     Result<OpenOptions> options = app::options_of(settings);
     if (!options) return frame.report(options.error(), Exit::configuration);
+    if (load == Load::bulk) options->journal.far_behind = kFarBehindInBulk;
     AIMETER_TRY(Engine engine, open(settings.storage.url, *std::move(options)));
     Acting acting{.settings = settings, .engine = std::move(engine)};
     return work(acting);

@@ -8,6 +8,7 @@
 // change). Whoever opens a store first carries what dead engines left into it.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -47,8 +48,13 @@ struct Acting {
   config::Settings settings = {};
   Engine engine;
 };
+// Nobody waits for a single row of an import: the store gets more at a time, and calls meet it while
+// it is busy. Settlements; 50 MB at most.
+constexpr std::uint64_t kFarBehindInBulk = 32'768;
+enum class Load : std::uint8_t { calls, bulk };
 [[nodiscard]] Result<Exit> with_engine(Frame& frame,
-                                       const std::function<Result<Exit>(Acting&)>& work);
+                                       const std::function<Result<Exit>(Acting&)>& work,
+                                       Load load = Load::calls);
 
 // --tenant of a reading command: absent = all.
 struct TenantOption {
