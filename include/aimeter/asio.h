@@ -109,9 +109,11 @@ boost::asio::awaitable<T> awaited(Start start) {
     if (there) return boost::asio::post(work, [resume] { std::move (*resume)(); });
     const auto pending = std::exchange(answer, nullptr);  // or the two would keep each other
     pending->resume = [seen = std::weak_ptr<Answer<T>>(pending), resume, work, executor]() mutable {
-      // What is resumed reads the answer. The loop may end with it: nothing of it stays here.
-      boost::asio::post(executor, [kept = seen.lock(), resume = std::move(resume),
-                                   work = std::move(work)] { std::move (*resume)(); });
+      // What is resumed reads the answer. The loop may end with it, but not before the post has:
+      // the guard goes last, and nothing of the loop stays here.
+      const auto posting = std::move(work);
+      boost::asio::post(
+          executor, [kept = seen.lock(), resume = std::move(resume)] { std::move (*resume)(); });
     };
     int open = Answer<T>::kOpen;
     if (!pending->state.compare_exchange_strong(open, Answer<T>::kAwaited)) pending->resume();

@@ -48,8 +48,8 @@ struct Acting {
   config::Settings settings = {};
   Engine engine;
 };
-// Nobody waits for a single row of an import: the store gets more at a time, and calls meet it while
-// it is busy. Settlements; 50 MB at most.
+// Nobody waits for a single row of an import: more may wait while the store is busy, and neither
+// waits for the other. Settlements; 50 MB at most.
 constexpr std::uint64_t kFarBehindInBulk = 32'768;
 enum class Load : std::uint8_t { calls, bulk };
 [[nodiscard]] Result<Exit> with_engine(Frame& frame,
