@@ -117,15 +117,25 @@ void expect_all_there(World& world, const Told& told) {
 
 enum class Kept : std::uint8_t { none, all, some };
 
+struct Way {
+  Durability durability = Durability::journal;
+  int log_pages_max = drivers::sqlite::kLogPagesMax;
+
+  void set(World& world) const {
+    world.durability = durability;
+    world.tuning.log_pages_max = log_pages_max;
+  }
+};
+
 struct Loss {
   std::uint64_t operation = 0;
   Kept kept = Kept::none;
   std::uint64_t seed = 0;
 };
 
-void lose_power(Durability durability, const Loss& loss) {
+void lose_power(const Way& way, const Loss& loss) {
   World world;
-  world.durability = durability;
+  way.set(world);
   Told told;
   std::mt19937_64 random(loss.seed * 1'000'003 + loss.operation);
   world.files.lose_power_at(loss.operation, [&] {
@@ -190,12 +200,12 @@ std::uint64_t number_given(const char* name, std::uint64_t otherwise) {
 }
 
 // Every `step`-th operation; under AIMETER_LONG all of them, and more seeds.
-void lose_power_everywhere(Durability durability, Kept kept, std::uint64_t step) {
+void lose_power_everywhere(const Way& way, Kept kept, std::uint64_t step) {
   const bool is_long = std::getenv("AIMETER_LONG") != nullptr;
   const std::uint64_t seed = number_given("AIMETER_SEED", 1);
   const std::uint64_t seeds = is_long && kept == Kept::some ? 8 : 1;
   World world;
-  world.durability = durability;
+  way.set(world);
   Told told;
   work(world, told);
   const std::uint64_t operations = world.files.operations();
@@ -208,7 +218,7 @@ void lose_power_everywhere(Durability durability, Kept kept, std::uint64_t step)
        i += is_long ? 1 : step) {
     for (std::uint64_t s = seed; s < seed + seeds; ++s, ++losses) {
       SCOPED_TRACE(fmt::format("AIMETER_OPERATION={} of {}, AIMETER_SEED={}", i, operations, s));
-      lose_power(durability, {i, kept, s});
+      lose_power(way, {i, kept, s});
       if (::testing::Test::HasFailure()) return;
     }
   }
@@ -217,19 +227,24 @@ void lose_power_everywhere(Durability durability, Kept kept, std::uint64_t step)
 }
 
 TEST(Power, NothingUnsyncedSurvivesAndNothingAcknowledgedIsLost) {
-  lose_power_everywhere(Durability::journal, Kept::none, 5);
+  lose_power_everywhere({Durability::journal}, Kept::none, 5);
 }
 TEST(Power, AnyPartOfTheUnsyncedSurvivesAndNothingAcknowledgedIsLost) {
-  lose_power_everywhere(Durability::journal, Kept::some, 7);
+  lose_power_everywhere({Durability::journal}, Kept::some, 7);
 }
 TEST(Power, EverythingSurvivesAndNothingCountsTwice) {
-  lose_power_everywhere(Durability::journal, Kept::all, 23);
+  lose_power_everywhere({Durability::journal}, Kept::all, 23);
 }
 TEST(Power, WhatTheStoreHasAcknowledgedIsNotLostWithTheUnsynced) {
-  lose_power_everywhere(Durability::store, Kept::none, 19);
+  lose_power_everywhere({Durability::store}, Kept::none, 19);
 }
 TEST(Power, WhatTheStoreHasAcknowledgedIsNotLostWithPartsOfTheUnsynced) {
-  lose_power_everywhere(Durability::store, Kept::some, 19);
+  lose_power_everywhere({Durability::store}, Kept::some, 19);
+}
+// The log is copied into the file again and again while settlements come.
+TEST(Power, WhatIsCopiedFromTheLogWasSyncedAndIsSyncedBeforeTheLogGoes) {
+  constexpr int kOften = 8;
+  lose_power_everywhere({Durability::journal, kOften}, Kept::some, 7);
 }
 TEST(Power, AJournalGoesOnlyWhenTheStoreDoesNotNeedIt) {
   World world;

@@ -17,7 +17,7 @@
 #include <string>
 
 #include "base/step_workers.h"
-#include "drivers/builtin.h"
+#include "drivers/storage/sqlite/sqlite_store.h"
 #include "ledger/engine_ledger.h"
 #include "store/store_fixture.h"
 #include "tests/disk/machine.h"
@@ -47,6 +47,7 @@ struct World {
   base::MemoryFiles files;
   Machine machine{files};
   Durability durability = Durability::journal;
+  drivers::sqlite::Tuning tuning = {};
   World() { EXPECT_TRUE(files.make_folder("/data")); }
 };
 
@@ -61,9 +62,10 @@ class Up {
 
   [[nodiscard]] bool power() const { return world_.files.has_power(); }
   Status open_store(store::StoreOptions::Migrate migrate = store::StoreOptions::Migrate::apply) {
-    AIMETER_TRY(store_, drivers::open_store(
-                            "sqlite:/data/usage.db",
-                            {.clock = &world_.clock, .migrate = migrate, .disk = process_.disk()}));
+    const store::StoreOptions options{
+        .clock = &world_.clock, .migrate = migrate, .disk = process_.disk()};
+    AIMETER_TRY(store_,
+                drivers::sqlite::SqliteStore::open("/data/usage.db", options, world_.tuning));
     told_.schema = true;
     return {};
   }

@@ -15,7 +15,6 @@ using store::Settlement;
 
 // More settlements than this that the database itself refuses are no fault of theirs.
 constexpr std::size_t kRefusedMax = 256;
-constexpr int kLogPagesMax = 16'384;  // of 4 KiB
 
 struct Work {
   Lane& lane;
@@ -164,7 +163,7 @@ Result<store::Seq> SqliteStore::last_seq(store::EngineId engine) {
 
 // Between two transactions of the apply lane, so that a log that no reader needs starts anew.
 Status SqliteStore::checkpoint_when_long() {
-  if (apply_lane_->connection->log_pages() < kLogPagesMax) return {};
+  if (apply_lane_->connection->log_pages() < log_pages_max_) return {};
   // Busy readers leave a part for the next time; another failure is met again by the next commit.
   (void)apply_lane_->connection->checkpoint();
   break_off_after_failed_sync(*lock_, *apply_lane_->connection);

@@ -134,6 +134,7 @@ Status SqliteStore::open_lanes(const store::StoreOptions& options, const Databas
   AIMETER_TRY(control_lane_, open_lane(database, tuning));
   AIMETER_CHECK_OK(migrate(*control_lane_->connection, options, clock_));
   AIMETER_TRY(apply_lane_, open_lane(database, tuning));
+  log_pages_max_ = tuning.log_pages_max;
   return {};
 }
 

@@ -45,9 +45,12 @@ class Pool {
   std::vector<std::unique_ptr<Connection>> idle_;  // guarded by mutex_
 };
 
+constexpr int kLogPagesMax = 16'384;  // of 4 KiB; a longer log is copied into the file
+
 // What only tests set.
 struct Tuning {
   std::int64_t keys_per_table = kKeysPerTable;
+  int log_pages_max = kLogPagesMax;
 };
 
 class SqliteStore final : public store::Store {
@@ -140,6 +143,7 @@ class SqliteStore final : public store::Store {
   std::unique_ptr<WriterLock> lock_;
   std::mutex apply_mutex_, control_mutex_;  // one thread in each lane
   std::unique_ptr<Lane> apply_lane_;        // guarded by apply_mutex_
+  int log_pages_max_ = kLogPagesMax;        // set before the store is used
   std::unique_ptr<Lane> control_lane_;      // guarded by control_mutex_
   mutable Pool pool_;
 };
